@@ -1,0 +1,57 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let swift: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny")]
+
+/// A target of ours and its tests.
+func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: path, swiftSettings: swift)
+}
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+let package = Package(
+  name: "Kerf",
+  products: [
+    .library(name: "Kerf", targets: ["Kerf"]),
+    .executable(name: "kerf", targets: ["KerfCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
+  ],
+  targets: [
+    library("IR", path: "IR"),
+    library("Passes", path: "Passes", ["IR"]),
+    .target(
+      name: "COnnx",
+      cxxSettings: [.define("ONNX_ML", to: "1"), .define("ONNX_NAMESPACE", to: "onnx")],
+      linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
+    library("ONNX", ["COnnx", "IR"]),
+    library("Bundle"),
+    .target(name: "Kernels", exclude: ["README.md"]),
+    library("Runtime", ["Bundle", "Kernels"]),
+    library("Lowering", ["IR", "Bundle", "Kernels"]),
+    library("Calibration", ["IR", "Lowering", "Bundle", "Runtime"]),
+    library("Reports", ["IR", "Passes", "Bundle"]),
+    library(
+      "Kerf",
+      ["IR", "Passes", "ONNX", "Bundle", "Kernels", "Runtime", "Lowering", "Calibration", "Reports"]),
+    .executableTarget(
+      name: "KerfCLI",
+      dependencies: ["Kerf", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swift),
+
+    .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport", swiftSettings: swift),
+    tests("IRTests", ["IR", "TestSupport"]),
+    tests("PassesTests", ["Passes", "IR", "TestSupport"]),
+    tests("ONNXTests", ["ONNX", "IR", "TestSupport"]),
+    tests("BundleTests", ["Bundle"]),
+    tests("KernelsTests", ["Kernels"]),
+    tests("RuntimeTests", ["Runtime", "Bundle", "Kernels"]),
+    tests("LoweringTests", ["Lowering", "IR", "Bundle", "Kernels", "Runtime", "TestSupport"]),
+    tests("KerfTests", ["Kerf", "IR", "Passes", "ONNX", "Runtime", "Bundle", "Lowering", "TestSupport"]),
+  ],
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,1 @@
+// The Kerf target.

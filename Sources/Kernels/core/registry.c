@@ -1,0 +1,1 @@
+#include "kerf_kernels.h"
