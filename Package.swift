@@ -30,7 +30,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
     library("ONNX", ["COnnx", "IR"]),
     library("Bundle"),
-    .target(name: "Kernels", exclude: ["README.md"]),
+    .target(
+      name: "Kernels", exclude: ["README.md", "core/kernels.def"], linkerSettings: [.linkedLibrary("m")]),
     library("Runtime", ["Bundle", "Kernels"]),
     library("Lowering", ["IR", "Bundle", "Kernels"]),
     library("Calibration", ["IR", "Lowering", "Bundle", "Runtime"]),

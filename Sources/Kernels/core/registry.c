@@ -1,1 +1,85 @@
-#include "kerf_kernels.h"
+// Built from kernels.def: the tables of operations and kernels, and the searches in them.
+#include "../include/kerf_kernels.h"
+
+#if defined(__x86_64__)
+#define KERF_X86(x) x
+#else
+#define KERF_X86(x)
+#endif
+#if defined(__aarch64__)
+#define KERF_ARM(x) x
+#else
+#define KERF_ARM(x)
+#endif
+
+// Declarations of every function that the table names.
+#define KERF_OP(number, name) int kerf_prepare_##name(const kerf_call *call, uint64_t *scratch_bytes);
+#define KERF_KERNEL(number, name) int kerf_run_##name##_portable(const kerf_call *call);
+#define KERF_KERNEL_X86(number, name, set, suffix) KERF_X86(int kerf_run_##name##_##suffix(const kerf_call *call);)
+#define KERF_KERNEL_ARM(number, name, set, suffix) KERF_ARM(int kerf_run_##name##_##suffix(const kerf_call *call);)
+#include "kernels.def"
+#undef KERF_OP
+#undef KERF_KERNEL
+#undef KERF_KERNEL_X86
+#undef KERF_KERNEL_ARM
+
+#define KERF_KERNEL(number, name)
+#define KERF_KERNEL_X86(number, name, set, suffix)
+#define KERF_KERNEL_ARM(number, name, set, suffix)
+#define KERF_OP(number, name) {KERF_OP_##number, #name, kerf_prepare_##name},
+static const kerf_op operations[] = {
+#include "kernels.def"
+  {0, NULL, NULL},
+};
+#undef KERF_OP
+#undef KERF_KERNEL
+#undef KERF_KERNEL_X86
+#undef KERF_KERNEL_ARM
+
+#define KERF_OP(number, name)
+#define KERF_KERNEL(number, name) {KERF_OP_##number, KERF_ISA_PORTABLE, #name "_portable", kerf_run_##name##_portable},
+#define KERF_ENTRY(number, name, set, suffix) \
+  {KERF_OP_##number, KERF_ISA_##set, #name "_" #suffix, kerf_run_##name##_##suffix},
+#if defined(__x86_64__)
+#define KERF_KERNEL_X86(number, name, set, suffix) KERF_ENTRY(number, name, set, suffix)
+#else
+#define KERF_KERNEL_X86(number, name, set, suffix)
+#endif
+#if defined(__aarch64__)
+#define KERF_KERNEL_ARM(number, name, set, suffix) KERF_ENTRY(number, name, set, suffix)
+#else
+#define KERF_KERNEL_ARM(number, name, set, suffix)
+#endif
+static const kerf_kernel kernels[] = {
+#include "kernels.def"
+  {0, 0, NULL, NULL},
+};
+
+const kerf_op *kerf_ops(size_t *count) {
+  *count = sizeof operations / sizeof operations[0] - 1;
+  return operations;
+}
+
+const kerf_kernel *kerf_kernels(size_t *count) {
+  *count = sizeof kernels / sizeof kernels[0] - 1;
+  return kernels;
+}
+
+const kerf_op *kerf_find_op(uint16_t op) {
+  for (const kerf_op *o = operations; o->name; o++)
+    if (o->op == op) return o;
+  return NULL;
+}
+
+const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask) {
+  const kerf_kernel *best = NULL;
+  for (const kerf_kernel *k = kernels; k->name; k++)
+    if (k->op == op && (isa_mask >> k->isa & 1) && (!best || k->isa > best->isa)) best = k;
+  return best;
+}
+
+const char *kerf_isa_name(int isa) {
+  static const char *const names[KERF_ISA_COUNT] = {"portable", "avx2",    "avx512", "avx512vnni",
+                                                    "neon",     "dotprod", "i8mm"};
+  return isa >= 0 && isa < KERF_ISA_COUNT ? names[isa] : "unknown";
+}
