@@ -1,0 +1,16 @@
+/// All operators, by family: one line here and one file per family is what a new operator needs in this module.
+public enum OperatorCatalog {
+  public static let families: [(name: String, operators: [any Operator.Type])] = [
+    ("Activations", activations),
+  ]
+
+  public static let all: [any Operator.Type] = families.flatMap(\.operators)
+
+  private static let byName: [String: any Operator.Type] = Dictionary(
+    all.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+
+  /// The operator of that ONNX name and domain ("" or "ai.onnx" is the default domain).
+  public static func find(_ name: String, domain: String = "") -> (any Operator.Type)? {
+    byName[domain.isEmpty || domain == "ai.onnx" ? name : "\(domain).\(name)"]
+  }
+}
