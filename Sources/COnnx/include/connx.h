@@ -5,6 +5,7 @@
 // metadata and unknown fields. protobuf then parses the skeleton. Tensor contents stay where they are in the caller's
 // bytes and are read through chunks. Nothing here throws; every pointer handed out lives until kx_close.
 #pragma once
+#include "confined.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
