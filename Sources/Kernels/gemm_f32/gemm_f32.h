@@ -1,0 +1,56 @@
+// The float matrix product that GEMM, MATMUL, CONV2D, CONV_TRANSPOSE2D and the recurrent layers share.
+//
+// Packed B: panels of 16 columns, each k-major (16 floats per k), zero padded. A is read in place, row by row.
+#ifndef KERF_GEMM_F32_H
+#define KERF_GEMM_F32_H
+
+#include "../core/internal.h"
+#include "../unary_f32/unary_f32.h"
+
+enum { KERF_PANEL = 16, KERF_TILE_ROWS = 14, KERF_TILE_COLUMNS = 32 };
+
+/// What happens to a sum before it is stored.
+typedef struct kerf_epilogue {
+  const float *bias;      // [columns], or NULL
+  const float *residual;  // same layout as y, or NULL
+  int residual_mode;      // 1 before, 2 after the activation
+  kerf_act act;
+} kerf_epilogue;
+
+/// The micro-kernels of one instruction set.
+typedef struct kerf_gemm_isa {
+  int rows, panels;  // of a full tile
+  /// acc[rows][panels * 16] = (first ? 0 : acc) + A[rows, k] * B[k, used * 16]; `used` <= panels, 1 <= rows <= full.
+  void (*tile)(int rows, int used, int64_t k, const float *a, int64_t lda, const float *b, int64_t panel_stride,
+               float *acc, int first);
+  /// Epilogue of a tile: columns `column` ... of y, whose row 0 is at `y` (and the residual's at `residual`).
+  void (*store)(int rows, int columns, float *acc, float *y, const float *residual, int64_t ldy,
+                const kerf_epilogue *e, int64_t column);
+  kerf_unary_fn unary;
+} kerf_gemm_isa;
+
+extern const kerf_gemm_isa kerf_gemm_isa_portable, kerf_gemm_isa_avx2, kerf_gemm_isa_avx512, kerf_gemm_isa_neon;
+
+/// Fills dst[rows][k] with rows row ..< row + rows, columns k0 ..< k0 + k of an A that is not stored as a matrix.
+typedef void (*kerf_gather_fn)(const void *source, int64_t row, int64_t rows, int64_t k0, int64_t k, float *dst);
+
+/// One product y[m, n] = epilogue(A[m, k] * B[k, n]).
+typedef struct kerf_gemm {
+  int64_t m, n, k;
+  const float *a;  // NULL: `gather` supplies it
+  int64_t lda;
+  kerf_gather_fn gather;
+  const void *source;
+  const float *b;  // packed
+  float *y;
+  int64_t ldy;
+  kerf_epilogue epilogue;
+} kerf_gemm;
+
+/// Scratch of kerf_gemm_run; `gathered` says whether A comes from a gather function.
+uint64_t kerf_gemm_scratch(int64_t m, int64_t n, int64_t k, bool gathered);
+void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool);
+
+int kerf_run_gemm(const kerf_call *call, const kerf_gemm_isa *isa);
+
+#endif
