@@ -28,6 +28,7 @@ class Row:
   failures: list  # texts; empty when every bound of expected.json is kept
   report: Path
   pictures: list
+  notes: list = dataclasses.field(default_factory=list)
 
 
 def expected(folder):
@@ -81,6 +82,7 @@ def describe(row):
     f"  agreement {row.agreement:.4f} of the decisions are onnxruntime's",
     f"  report    {row.report if row.report.exists() else '-'}",
   ]
+  lines += [f"  note      {note}" for note in row.notes]
   lines += [f"  picture   {picture}" for picture in row.pictures]
   lines += [f"  FAILED    {failure}" for failure in row.failures]
   return "\n".join(lines)
