@@ -1,1 +1,125 @@
-// BundleTests
+import Bundle
+import Testing
+
+/// A small program that uses every kind of expression, slot, attribute and step.
+func sampleProgram() -> Program {
+  var body = Program()
+  body.expressions = [Expression(.constant, 1), Expression(.inputDimension, 2, 0)]
+  body.slots = [
+    Slot(type: 7, dims: [], storage: .input), Slot(type: 9, dims: [], storage: .input),
+    Slot(type: 1, dims: [1], storage: .input), Slot(type: 1, dims: [1], storage: .arena),
+  ]
+  body.steps = [Step(kind: .kernel(57), inputs: [2], outputs: [3], name: Array("copy".utf8))]
+  body.inputs = [Port(name: Array("i".utf8), slot: 0), Port(name: Array("c".utf8), slot: 1), Port(name: [120], slot: 2)]
+  body.outputs = [Port(name: [99], slot: 1), Port(name: [121], slot: 3), Port(name: [122], slot: 2)]
+
+  var program = Program()
+  program.expressions = [
+    Expression(.constant, 3), Expression(.inputDimension, 0, 0), Expression(.multiply, 0, 1),
+    Expression(.element, 1, 0), Expression(.resultDimension, 5, 0), Expression(.floorDivide, 2, 0),
+  ]
+  program.slots = [
+    Slot(type: 1, dims: [1], storage: .input),
+    Slot(type: 7, dims: [], storage: .weights(offset: 64, length: 8)),
+    Slot(type: 9, dims: [], storage: .weights(offset: 128, length: 1)),
+    Slot(type: 1, dims: [1], storage: .arena),
+    Slot(type: 1, dims: [5], storage: .alias(of: 3)),
+    Slot(type: 1, dims: [4, 1], storage: .dynamic),
+    Slot(type: 8, dims: [], storage: .host),
+    Slot(type: 1, dims: [1], storage: .arena),
+  ]
+  program.steps = [
+    Step(
+      kind: .kernel(16), inputs: [0], outputs: [3], attributes: [.int(-5), .float(0.25), .dimension(2)],
+      name: Array("relu\nclip".utf8)),
+    Step(kind: .loop(carried: 1), inputs: [1, 2, 4], outputs: [7, 5], name: Array("loop".utf8)),
+    Step(kind: .host(Array("graph".utf8)), inputs: [5, -1], outputs: [6], name: Array("host".utf8)),
+  ]
+  program.steps[0].inPlace = 0
+  program.steps[1].bodies = [0]
+  program.inputs = [Port(name: Array("x".utf8), slot: 0)]
+  program.outputs = [Port(name: Array("y".utf8), slot: 7), Port(name: [0xff, 0], slot: 6)]
+  program.bodies = [body]
+  return program
+}
+
+func sampleWriter() -> BundleWriter {
+  var writer = BundleWriter()
+  writer.program = sampleProgram()
+  writer.weights = (0..<129).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+  writer.report = Array("{\"passes\":[]}".utf8)
+  writer.metadata = Array("{\"opset\":17}".utf8)
+  writer.isaMask = 3
+  writer.arenaBytes = 4096
+  return writer
+}
+
+/// The program of a bundle, or the reason why it is refused.
+func open(_ bytes: [UInt8], _ verification: BundleVerification = .full) -> Result<Program, BundleError> {
+  bytes.withUnsafeBytes { buffer in
+    do throws(BundleError) {
+      let reader = try BundleReader(buffer, verification: verification)
+      let program = try reader.program()
+      _ = try ProgramVerifier.verify(program, weightBytes: UInt64(reader.section(.weights)?.count ?? 0))
+      return .success(program)
+    } catch { return .failure(error) }
+  }
+}
+
+@Test func roundTripKeepsEverything() throws {
+  let writer = sampleWriter()
+  let bytes = try writer.assemble()
+  #expect(try open(bytes).get() == writer.program)
+  #expect(try writer.assemble() == bytes)
+  bytes.withUnsafeBytes { buffer in
+    let reader = try? BundleReader(buffer)
+    #expect(reader?.section(.weights).map(Array.init) == writer.weights)
+    #expect(reader?.section(.report).map(Array.init) == writer.report)
+    #expect(reader?.section(.metadata).map(Array.init) == writer.metadata)
+    #expect(reader?.section(.signature) == nil)
+    #expect(reader?.header.isaMask == 3)
+    #expect(reader?.header.arenaBytes == 4096)
+    #expect(reader?.sections.map(\.offset) == [512, 4096, 4288, 4352])
+  }
+}
+
+@Test func everyBitFlipIsRefused() throws {
+  var writer = sampleWriter()
+  writer.weights = Array(writer.weights.prefix(129))
+  var bytes = try writer.assemble()
+  // Every bit outside the long gap, one bit of each byte inside it.
+  for index in bytes.indices {
+    for bit in 0..<8 where index < 1024 || index >= 4096 || bit == index % 8 {
+      bytes[index] ^= 1 << bit
+      if case .success = open(bytes) { Issue.record("bit \(bit) of byte \(index)") }
+      bytes[index] ^= 1 << bit
+    }
+  }
+}
+
+@Test func everyTruncationAndExtensionIsRefused() throws {
+  let bytes = try sampleWriter().assemble()
+  for length in bytes.indices {
+    if case .success = open(Array(bytes[..<length])) { Issue.record("length \(length)") }
+  }
+  if case .success = open(bytes + [0]) { Issue.record("one byte more") }
+}
+
+@Test func otherFilesAreToldApartFromDamagedOnes() {
+  #expect(open(Array("hello".utf8)) == .failure(.notABundle("the first bytes differ from a bundle's")))
+  #expect(open(Array(BundleFormat.magic)) == .failure(.damaged("it has 8 bytes, the header alone takes 128")))
+}
+
+@Test func hashesMatchTheStandards() {
+  #expect(
+    SHA256.hash(Array("abc".utf8)).hexadecimal == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+  #expect(SHA256.hash([]).hexadecimal == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+  let million = [UInt8](repeating: 97, count: 1_000_000)
+  #expect(SHA256.hash(million).hexadecimal == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+  var parts = SHA256()
+  for part in stride(from: 0, to: million.count, by: 997) {
+    million[part..<min(part + 997, million.count)].withUnsafeBytes { parts.update($0) }
+  }
+  #expect(parts.finish() == SHA256.hash(million))
+  #expect(Array("123456789".utf8).withUnsafeBytes { CRC32C.checksum($0) } == 0xe306_9283)
+}

@@ -1,0 +1,111 @@
+/// Assembles the bytes of a bundle.
+public struct BundleWriter: Sendable {
+  public var program = Program()
+  public var weights: [UInt8] = []
+  /// JSON of the compile report; empty for none.
+  public var report: [UInt8] = []
+  /// JSON about the origin: source file, its SHA-256, opset, version of the compiler, target; empty for none.
+  public var metadata: [UInt8] = []
+  /// Instruction sets that the program may use (1 << KERF_ISA_…), 0 for any.
+  public var isaMask: UInt32 = 0
+  /// Bytes of the arena, 0 when they depend on the dimensions of the inputs.
+  public var arenaBytes: UInt64 = 0
+
+  public init() {}
+
+  /// The whole file. The same content gives the same bytes.
+  /// - Throws: `BundleError.program` when the program is one that a reader would refuse.
+  public func assemble() throws(BundleError) -> [UInt8] {
+    _ = try ProgramVerifier.verify(program, weightBytes: UInt64(weights.count))
+    let encoded = ProgramEncoder.encode(program)
+    guard encoded.count <= ProgramLimits.sectionBytes else {
+      throw .program("it takes \(encoded.count) bytes, at most \(ProgramLimits.sectionBytes) are allowed")
+    }
+    var parts: [(BundleFormat.Section, [UInt8])] = [(.program, encoded)]
+    if !weights.isEmpty { parts.append((.weights, weights)) }
+    if !report.isEmpty { parts.append((.report, report)) }
+    if !metadata.isEmpty { parts.append((.metadata, metadata)) }
+    return assemble(parts)
+  }
+
+  private func assemble(_ parts: [(BundleFormat.Section, [UInt8])]) -> [UInt8] {
+    let tableEnd = BundleFormat.headerBytes + parts.count * BundleFormat.entryBytes
+    var table: [UInt8] = []
+    var identity: [UInt8] = []
+    var offsets: [Int] = []
+    var end = tableEnd
+    for (type, bytes) in parts {
+      let offset = end.rounded(up: type.alignment)
+      let hash = SHA256.hash(bytes).bytes
+      appendEntry(to: &table, type, offset, bytes, hash)
+      if type.isRequired { identity += hash }
+      offsets.append(offset)
+      end = offset + bytes.count
+    }
+    var header = BundleHeader()
+    header.fileBytes = UInt64(end)
+    header.sectionCount = UInt32(parts.count)
+    header.isaMask = isaMask
+    header.arenaBytes = arenaBytes
+    header.buildID = SHA256.hash(identity).bytes
+    header.tableHash = SHA256.hash(table).bytes
+    var file: [UInt8] = []
+    file.reserveCapacity(end)
+    file += header.encoded
+    file += table
+    for (index, part) in parts.enumerated() {
+      for _ in file.count..<offsets[index] { file.append(0) }
+      file += part.1
+    }
+    return file
+  }
+
+  private func appendEntry(
+    to table: inout [UInt8], _ type: BundleFormat.Section, _ offset: Int, _ bytes: [UInt8], _ hash: [UInt8]
+  ) {
+    table.append(little: type.rawValue)
+    table.append(little: UInt32(type.isRequired ? 1 : 0))
+    table.append(little: UInt64(offset))
+    table.append(little: UInt64(bytes.count))
+    table.append(little: UInt32(type.alignment))
+    table.append(little: bytes.withUnsafeBytes { CRC32C.checksum($0) })
+    table += hash
+    for _ in 0..<32 { table.append(0) }
+  }
+}
+
+extension BundleHeader {
+  /// The 128 bytes, checksum included.
+  var encoded: [UInt8] {
+    var bytes = BundleFormat.magic
+    bytes.append(little: major)
+    bytes.append(little: minor)
+    bytes.append(little: UInt32(BundleFormat.headerBytes))
+    bytes.append(little: fileBytes)
+    bytes.append(little: sectionCount)
+    bytes.append(little: UInt32(0))
+    bytes.append(little: isaMask)
+    bytes.append(little: runtimeVersion)
+    bytes.append(little: arenaBytes)
+    bytes += buildID
+    bytes += tableHash
+    for _ in 0..<12 { bytes.append(0) }
+    bytes.append(little: bytes.withUnsafeBytes { CRC32C.checksum($0) })
+    return bytes
+  }
+}
+
+extension [UInt8] {
+  mutating func append<Number: FixedWidthInteger>(little number: Number) {
+    var rest = number
+    for _ in 0..<(Number.bitWidth / 8) {
+      append(UInt8(truncatingIfNeeded: rest))
+      rest &>>= 8
+    }
+  }
+}
+
+extension Int {
+  /// The next multiple of a power of two.
+  func rounded(up alignment: Int) -> Int { (self + alignment - 1) & ~(alignment - 1) }
+}

@@ -1,0 +1,111 @@
+import CSystem
+
+/// A SHA-256 digest.
+public struct Digest: Equatable, Sendable {
+  /// The eight words of the state, most significant first.
+  var words: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32)
+
+  public static func == (a: Digest, b: Digest) -> Bool {
+    (a.words.0, a.words.1, a.words.2, a.words.3) == (b.words.0, b.words.1, b.words.2, b.words.3)
+      && (a.words.4, a.words.5, a.words.6, a.words.7) == (b.words.4, b.words.5, b.words.6, b.words.7)
+  }
+
+  /// The 32 bytes.
+  public var bytes: [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(32)
+    withWords { words in
+      for index in 0..<8 {
+        let word = words[index]
+        for shift: UInt32 in [24, 16, 8, 0] { result.append(UInt8(truncatingIfNeeded: word >> shift)) }
+      }
+    }
+    return result
+  }
+
+  /// 64 hexadecimal digits.
+  public var hexadecimal: String {
+    let digits: [UInt8] = [48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102]
+    var text: [UInt8] = []
+    for byte in bytes {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private func withWords(_ body: (UnsafePointer<UInt32>) -> Void) {
+    var copy = words
+    withUnsafeMutablePointer(to: &copy) { pointer in
+      body(UnsafeRawPointer(pointer).assumingMemoryBound(to: UInt32.self))
+    }
+  }
+}
+
+/// SHA-256 over bytes that come in parts.
+public struct SHA256: Sendable {
+  private var state: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (
+    0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19
+  )
+  private var tail: [UInt8] = []
+  private var total: UInt64 = 0
+
+  public init() {}
+
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+    total &+= UInt64(bytes.count)
+    var offset = 0
+    if !tail.isEmpty {
+      offset = min(64 - tail.count, bytes.count)
+      tail.append(contentsOf: bytes[0..<offset])
+      if tail.count < 64 { return }
+      absorbTail()
+    }
+    let blocks = (bytes.count - offset) / 64
+    absorb(base + offset, blocks)
+    tail.append(contentsOf: bytes[(offset + blocks * 64)...])
+  }
+
+  public mutating func finish() -> Digest {
+    let bits = total &* 8
+    tail.append(0x80)
+    while tail.count % 64 != 56 { tail.append(0) }
+    for shift: UInt64 in [56, 48, 40, 32, 24, 16, 8, 0] { tail.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+    absorbTail()
+    return Digest(words: state)
+  }
+
+  public static func hash(_ bytes: UnsafeRawBufferPointer) -> Digest {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.finish()
+  }
+
+  public static func hash(_ bytes: [UInt8]) -> Digest { bytes.withUnsafeBytes { hash($0) } }
+
+  private mutating func absorbTail() {
+    let copy = tail
+    copy.withUnsafeBytes { bytes in
+      if let base = bytes.baseAddress { absorb(base, bytes.count / 64) }
+    }
+    tail.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func absorb(_ bytes: UnsafeRawPointer, _ blocks: Int) {
+    guard blocks > 0 else { return }
+    withUnsafeMutablePointer(to: &state) { pointer in
+      csystem_sha256_blocks(
+        UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: UInt32.self),
+        bytes.assumingMemoryBound(to: UInt8.self), UInt64(blocks))
+    }
+  }
+}
+
+/// CRC-32C (Castagnoli).
+public enum CRC32C {
+  public static func checksum(_ bytes: UnsafeRawBufferPointer, continuing crc: UInt32 = 0) -> UInt32 {
+    guard let base = bytes.baseAddress else { return crc }
+    return csystem_crc32c(crc, base.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
+  }
+}

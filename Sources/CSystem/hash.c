@@ -1,0 +1,221 @@
+#include "csystem.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <arm_acle.h>
+#include <arm_neon.h>
+#include <sys/auxv.h>
+#endif
+
+static const uint32_t round_constants[64] = {
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
+  0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
+  0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
+  0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
+  0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
+  0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static inline uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
+
+static void sha256_block(uint32_t state[8], const uint8_t *p) {
+  uint32_t w[64], v[8];
+  for (int i = 0; i < 16; i++) {
+    w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+  }
+  for (int i = 16; i < 64; i++) {
+    uint32_t a = w[i - 15], b = w[i - 2];
+    w[i] = w[i - 16] + w[i - 7] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+  }
+  memcpy(v, state, sizeof v);
+  for (int i = 0; i < 64; i++) {
+    uint32_t e = v[4], a = v[0];
+    uint32_t t = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + round_constants[i] + w[i];
+    uint32_t u = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+    v[7] = v[6], v[6] = v[5], v[5] = e, v[4] = v[3] + t, v[3] = v[2], v[2] = v[1], v[1] = a, v[0] = t + u;
+  }
+  for (int i = 0; i < 8; i++) state[i] += v[i];
+}
+
+void csystem_sha256_blocks_portable(uint32_t state[8], const uint8_t *bytes, uint64_t blocks) {
+  for (uint64_t i = 0; i < blocks; i++) sha256_block(state, bytes + 64 * i);
+}
+
+// CRC-32C, one byte of table lookup at a time over eight tables: eight bytes a step.
+static uint32_t crc_tables[8][256];
+static int32_t crc_ready;
+
+static void crc_prepare(void) {
+  if (__atomic_load_n(&crc_ready, __ATOMIC_ACQUIRE)) return;
+  for (uint32_t i = 0; i < 256; i++) {
+    uint32_t c = i;
+    for (int k = 0; k < 8; k++) c = c & 1 ? c >> 1 ^ 0x82f63b78u : c >> 1;
+    __atomic_store_n(&crc_tables[0][i], c, __ATOMIC_RELAXED);
+  }
+  for (int t = 1; t < 8; t++) {
+    for (uint32_t i = 0; i < 256; i++) {
+      uint32_t c = __atomic_load_n(&crc_tables[t - 1][i], __ATOMIC_RELAXED);
+      __atomic_store_n(&crc_tables[t][i], c >> 8 ^ __atomic_load_n(&crc_tables[0][c & 255], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+    }
+  }
+  __atomic_store_n(&crc_ready, 1, __ATOMIC_RELEASE);
+}
+
+uint32_t csystem_crc32c_portable(uint32_t crc, const uint8_t *bytes, uint64_t count) {
+  crc_prepare();
+  uint32_t c = ~crc;
+  for (; count >= 8; count -= 8, bytes += 8) {
+    uint32_t low = c ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24);
+    c = crc_tables[7][low & 255] ^ crc_tables[6][low >> 8 & 255] ^ crc_tables[5][low >> 16 & 255] ^ crc_tables[4][low >> 24] ^
+        crc_tables[3][bytes[4]] ^ crc_tables[2][bytes[5]] ^ crc_tables[1][bytes[6]] ^ crc_tables[0][bytes[7]];
+  }
+  for (; count > 0; count--) c = c >> 8 ^ crc_tables[0][(c ^ *bytes++) & 255];
+  return ~c;
+}
+
+#if defined(__x86_64__)
+
+#define SHA_ROUNDS(W, K)                                                                              \
+  do {                                                                                                \
+    __m128i k = _mm_add_epi32(W, _mm_loadu_si128((const __m128i *)(round_constants + (K))));          \
+    cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);                                                      \
+    abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0e));                             \
+  } while (0)
+// The next four words of the schedule replace the oldest four.
+#define SHA_SCHEDULE(A, B, C, D) \
+  A = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(A, B), _mm_alignr_epi8(D, C, 4)), D)
+
+__attribute__((target("sha,sse4.1,ssse3"))) static void sha256_x86(uint32_t state[8], const uint8_t *p, uint64_t blocks) {
+  const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
+  __m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
+  __m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
+  __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xf0);
+  for (; blocks > 0; blocks--, p += 64) {
+    __m128i a = abef, c = cdgh;
+    __m128i w0 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p), swap);
+    __m128i w1 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16)), swap);
+    __m128i w2 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 32)), swap);
+    __m128i w3 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 48)), swap);
+    SHA_ROUNDS(w0, 0);
+    SHA_ROUNDS(w1, 4);
+    SHA_ROUNDS(w2, 8);
+    SHA_ROUNDS(w3, 12);
+    for (int i = 16; i < 64; i += 16) {
+      SHA_SCHEDULE(w0, w1, w2, w3);
+      SHA_ROUNDS(w0, i);
+      SHA_SCHEDULE(w1, w2, w3, w0);
+      SHA_ROUNDS(w1, i + 4);
+      SHA_SCHEDULE(w2, w3, w0, w1);
+      SHA_ROUNDS(w2, i + 8);
+      SHA_SCHEDULE(w3, w0, w1, w2);
+      SHA_ROUNDS(w3, i + 12);
+    }
+    abef = _mm_add_epi32(abef, a), cdgh = _mm_add_epi32(cdgh, c);
+  }
+  low = _mm_shuffle_epi32(abef, 0x1b), high = _mm_shuffle_epi32(cdgh, 0xb1);
+  _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(low, high, 0xf0));
+  _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(high, low, 8));
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c_x86(uint32_t crc, const uint8_t *p, uint64_t count) {
+  uint64_t c = ~crc;
+  for (; count >= 8; count -= 8, p += 8) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    c = _mm_crc32_u64(c, word);
+  }
+  uint32_t d = (uint32_t)c;
+  for (; count > 0; count--) d = _mm_crc32_u8(d, *p++);
+  return ~d;
+}
+
+#include <cpuid.h>
+static int has_sha(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 29 & 1)) return 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
+}
+static int has_crc(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c >> 20 & 1);
+}
+#define HARDWARE_SHA sha256_x86
+#define HARDWARE_CRC crc32c_x86
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+#if defined(__clang__)
+#define ARM_SHA __attribute__((target("sha2")))
+#define ARM_CRC __attribute__((target("crc")))
+#else
+#define ARM_SHA __attribute__((target("+crypto")))
+#define ARM_CRC __attribute__((target("+crc")))
+#endif
+
+ARM_SHA static void sha256_arm(uint32_t state[8], const uint8_t *p, uint64_t blocks) {
+  uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
+  for (; blocks > 0; blocks--, p += 64) {
+    uint32x4_t a = abcd, e = efgh, w[4];
+    for (int i = 0; i < 4; i++) w[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(p + 16 * i)));
+    for (int i = 0; i < 16; i++) {
+      uint32x4_t k = vaddq_u32(w[i & 3], vld1q_u32(round_constants + 4 * i)), before = abcd;
+      if (i < 12) {
+        w[i & 3] = vsha256su1q_u32(vsha256su0q_u32(w[i & 3], w[(i + 1) & 3]), w[(i + 2) & 3], w[(i + 3) & 3]);
+      }
+      abcd = vsha256hq_u32(abcd, efgh, k);
+      efgh = vsha256h2q_u32(efgh, before, k);
+    }
+    abcd = vaddq_u32(abcd, a), efgh = vaddq_u32(efgh, e);
+  }
+  vst1q_u32(state, abcd), vst1q_u32(state + 4, efgh);
+}
+
+ARM_CRC static uint32_t crc32c_arm(uint32_t crc, const uint8_t *p, uint64_t count) {
+  uint32_t c = ~crc;
+  for (; count >= 8; count -= 8, p += 8) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    c = __crc32cd(c, word);
+  }
+  for (; count > 0; count--) c = __crc32cb(c, *p++);
+  return ~c;
+}
+
+static int has_sha(void) { return (getauxval(16) >> 6 & 1) != 0; }   // AT_HWCAP, HWCAP_SHA2
+static int has_crc(void) { return (getauxval(16) >> 7 & 1) != 0; }   // HWCAP_CRC32
+#define HARDWARE_SHA sha256_arm
+#define HARDWARE_CRC crc32c_arm
+#endif
+
+#ifdef HARDWARE_SHA
+/// Asked once: 1 no, 2 yes. Asking the processor traps in a virtual machine.
+static int known(int32_t *answer, int (*ask)(void)) {
+  int32_t a = __atomic_load_n(answer, __ATOMIC_RELAXED);
+  if (a == 0) {
+    a = ask() ? 2 : 1;
+    __atomic_store_n(answer, a, __ATOMIC_RELAXED);
+  }
+  return a == 2;
+}
+static int32_t sha_answer, crc_answer;
+#endif
+
+void csystem_sha256_blocks(uint32_t state[8], const uint8_t *bytes, uint64_t blocks) {
+#ifdef HARDWARE_SHA
+  if (known(&sha_answer, has_sha)) {
+    HARDWARE_SHA(state, bytes, blocks);
+    return;
+  }
+#endif
+  csystem_sha256_blocks_portable(state, bytes, blocks);
+}
+
+uint32_t csystem_crc32c(uint32_t crc, const uint8_t *bytes, uint64_t count) {
+#ifdef HARDWARE_CRC
+  if (known(&crc_answer, has_crc)) return HARDWARE_CRC(crc, bytes, count);
+#endif
+  return csystem_crc32c_portable(crc, bytes, count);
+}

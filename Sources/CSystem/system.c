@@ -1,0 +1,121 @@
+#define _GNU_SOURCE
+#include "csystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+int32_t csystem_open_read(const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  return file < 0 ? -errno : file;
+}
+
+int32_t csystem_open_new(const char *path) {
+  int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  return file < 0 ? -errno : file;
+}
+
+int32_t csystem_close(int32_t file) { return close(file) < 0 ? -errno : 0; }
+
+int32_t csystem_status_of(int32_t file, csystem_status *status) {
+  struct stat s;
+  if (fstat(file, &s) < 0) return -errno;
+  status->size = s.st_size < 0 ? 0 : (uint64_t)s.st_size;
+  status->inode = (uint64_t)s.st_ino;
+  status->device = (uint64_t)s.st_dev;
+  status->modified_seconds = (int64_t)s.st_mtim.tv_sec;
+  status->modified_nanoseconds = (int64_t)s.st_mtim.tv_nsec;
+  status->is_regular = S_ISREG(s.st_mode) ? 1 : 0;
+  return 0;
+}
+
+int64_t csystem_read(int32_t file, void *bytes, uint64_t count) {
+  uint64_t done = 0;
+  while (done < count) {
+    uint64_t part = count - done < (1u << 30) ? count - done : (1u << 30);
+    ssize_t n = read(file, (char *)bytes + done, (size_t)part);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -errno;
+    if (n == 0) break;
+    done += (uint64_t)n;
+  }
+  return (int64_t)done;
+}
+
+int64_t csystem_write(int32_t file, const void *bytes, uint64_t count) {
+  uint64_t done = 0;
+  while (done < count) {
+    uint64_t part = count - done < (1u << 30) ? count - done : (1u << 30);
+    ssize_t n = write(file, (const char *)bytes + done, (size_t)part);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -errno;
+    if (n == 0) return -EIO;
+    done += (uint64_t)n;
+  }
+  return (int64_t)done;
+}
+
+int32_t csystem_sync(int32_t file) { return fsync(file) < 0 ? -errno : 0; }
+
+int32_t csystem_sync_folder(const char *path) {
+  const char *slash = strrchr(path, '/');
+  size_t length = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
+  char *folder = malloc(length + 1);
+  if (folder == NULL) return -ENOMEM;
+  memcpy(folder, slash == NULL ? "." : path, length);
+  folder[length] = 0;
+  int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int32_t result = file < 0 ? -errno : 0;
+  free(folder);
+  if (file < 0) return result;
+  // Some file systems do not flush folders and say EINVAL; the rename is then as durable as they make it.
+  if (fsync(file) < 0 && errno != EINVAL) result = -errno;
+  close(file);
+  return result;
+}
+
+int32_t csystem_rename(const char *from, const char *to) { return rename(from, to) < 0 ? -errno : 0; }
+int32_t csystem_remove(const char *path) { return unlink(path) < 0 ? -errno : 0; }
+int32_t csystem_process(void) { return (int32_t)getpid(); }
+
+void *csystem_map(int32_t file, uint64_t size) {
+  if (size == 0 || size > (uint64_t)SIZE_MAX / 2) return NULL;
+  void *base = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, file, 0);
+  return base == MAP_FAILED ? NULL : base;
+}
+
+void csystem_unmap(void *base, uint64_t size) { munmap(base, (size_t)size); }
+
+const char *csystem_error_text(int32_t error) { return strerror(error < 0 ? -error : error); }
+
+void *csystem_allocate(uint64_t bytes) {
+  if (bytes > (uint64_t)SIZE_MAX / 2) return NULL;
+  void *memory = NULL;
+  size_t size = ((size_t)bytes + 63) & ~(size_t)63;
+  if (posix_memalign(&memory, size >= 4096 ? 4096 : 64, size == 0 ? 64 : size) != 0) return NULL;
+  return memory;
+}
+
+void csystem_free(void *memory) { free(memory); }
+
+uint64_t csystem_physical_memory(void) {
+  long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  return pages <= 0 || size <= 0 ? (uint64_t)1 << 32 : (uint64_t)pages * (uint64_t)size;
+}
+
+uint64_t csystem_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int32_t csystem_flag_get(const int32_t *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
+void csystem_flag_set(int32_t *flag, int32_t value) { __atomic_store_n(flag, value, __ATOMIC_RELAXED); }
+
+void csystem_print(int32_t file, const uint8_t *text, uint64_t count) { (void)csystem_write(file, text, count); }
