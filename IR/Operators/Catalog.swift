@@ -1,6 +1,7 @@
 /// All operators, by family: one line here and one file per family is what a new operator needs in this module.
 public enum OperatorCatalog {
   public static let families: [(name: String, operators: [any Operator.Type])] = [
+    ("UnaryMath", unaryMath),
     ("Activations", activations),
   ]
 
