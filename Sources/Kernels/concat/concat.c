@@ -1,0 +1,50 @@
+// CONCAT: any number of inputs, any -> y; axis(i) (ONNX Concat).
+#include "../common/tensors.h"
+
+int kerf_prepare_concat(const kerf_call *c, uint64_t *scratch) {
+  KERF_REQUIRE(c->input_count >= 1, KERF_BAD_COUNT);
+  KERF_TRY(kerf_check_plain(c, c->input_count, c->input_count, 1, 1));
+  *scratch = 0;
+  const kerf_tensor *y = c->outputs[0];
+  int64_t axis = c->attrs[0].i, sum = 0;
+  KERF_REQUIRE(axis >= 0 && axis < y->rank, KERF_BAD_ATTR);
+  for (int i = 0; i < c->input_count; i++) {
+    const kerf_tensor *x = c->inputs[i];
+    KERF_REQUIRE(x->type == y->type, KERF_BAD_TYPE);
+    KERF_REQUIRE(x->rank == y->rank, KERF_BAD_SHAPE);
+    for (int d = 0; d < y->rank; d++) KERF_REQUIRE(d == axis || x->dims[d] == y->dims[d], KERF_BAD_SHAPE);
+    KERF_REQUIRE(x->dims[axis] <= y->dims[axis] - sum, KERF_BAD_SHAPE);
+    sum += x->dims[axis];
+  }
+  KERF_REQUIRE(sum == y->dims[axis], KERF_BAD_SHAPE);
+  return KERF_OK;
+}
+
+typedef struct job {
+  const kerf_call *call;
+  int64_t inner, row;  // bytes of one step along the axis; of a whole row of y
+} job;
+
+static void concat_rows(void *context, int64_t begin, int64_t end) {
+  const job *j = context;
+  const kerf_call *c = j->call;
+  int64_t axis = c->attrs[0].i;
+  char *y = c->outputs[0]->data;
+  for (int i = 0; i < c->input_count; i++) {
+    const char *x = c->inputs[i]->data;
+    int64_t run = c->inputs[i]->dims[axis] * j->inner;
+    if (run == 0) continue;
+    for (int64_t r = begin; r < end; r++) memcpy(y + r * j->row, x + r * run, (size_t)run);
+    y += run;
+  }
+}
+
+int kerf_run_concat_portable(const kerf_call *c) {
+  const kerf_tensor *y = c->outputs[0];
+  if (kerf_elements(y) == 0) return KERF_OK;
+  int axis = (int)c->attrs[0].i;
+  job j = {c, kerf_span(y, axis + 1, y->rank) * kerf_width(y->type), 0};
+  j.row = j.inner * y->dims[axis];
+  kerf_ranges(c->pool, kerf_span(y, 0, axis), (1 << 17) / j.row, concat_rows, &j);
+  return KERF_OK;
+}
