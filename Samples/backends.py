@@ -49,11 +49,15 @@ class KerfBackend:
       raise SampleError(f"`{' '.join(command)}` ended with {done.returncode}\n{done.stderr.strip()}")
     return done.stdout
 
-  def compile(self, model, bundle, quantize=None, samples=None, report=None):
-    """Compiles `model` to `bundle`; `samples` are the calibration arrays when `quantize` is given."""
+  def compile(self, model, bundle, quantize=None, samples=None, report=None, keep_float=()):
+    """Compiles `model` to `bundle`.
+
+    With `quantize`, `samples` are the calibration arrays and `keep_float` names ONNX nodes that stay float.
+    """
     arguments = ["compile", model, "-o", bundle, "--quiet"]
     if quantize:
       arguments += ["--quantize", quantize, "--samples", samples]
+      arguments += [option for node in keep_float for option in ("--keep-float", node)]
     if report:
       arguments += ["--report", report]
     self.call(*arguments)
@@ -74,7 +78,7 @@ class KerfBackend:
     """Share of samples whose largest output is the label."""
     text = self.call("evaluate", bundle, "--samples", samples, "--labels", labels, "--metric", "top1", "--json",
                      *self.threads)
-    return float(json.loads(text)["value"])
+    return self.figures(text, "evaluate", "value")["value"]
 
   def bench(self, bundle, inputs, folder, seconds=1):
     """Latency of one run on `inputs`: at least the keys median_ms and load_ms."""
@@ -82,7 +86,15 @@ class KerfBackend:
     folder.mkdir(parents=True, exist_ok=True)
     text = self.call("bench", bundle, "--seconds", seconds, *_input_arguments(inputs, folder), "--json",
                      *self.threads)
-    return json.loads(text)
+    return self.figures(text, "bench", "median_ms", "load_ms")
+
+  def figures(self, text, command, *keys):
+    """The JSON object a command printed; raises SampleError unless `keys` are numbers in it."""
+    try:
+      values = json.loads(text)
+      return values | {key: float(values[key]) for key in keys}
+    except (ValueError, TypeError, KeyError) as error:
+      raise SampleError(f"`kerf {command} --json` gave no {', '.join(keys)}: {text.strip()[:200]}") from error
 
 
 def _input_arguments(inputs, folder):
@@ -112,7 +124,7 @@ class OnnxRuntimeBackend:
     options.log_severity_level = 3
     return self.module.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
-  def compile(self, model, bundle, quantize=None, samples=None, report=None):
+  def compile(self, model, bundle, quantize=None, samples=None, report=None, keep_float=()):
     if not quantize:
       shutil.copyfile(model, bundle)
       return
@@ -130,7 +142,9 @@ class OnnxRuntimeBackend:
         array = next(self.items, None)
         return None if array is None else {name.name: array}
 
-    quantization.quantize_static(str(model), str(bundle), Reader(), per_channel=True)
+    quantization.quantize_static(str(model), str(bundle), Reader(), per_channel=True,
+                                 op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+                                 nodes_to_exclude=list(keep_float))
 
   def run(self, bundle, inputs, folder):
     return self.session(bundle).run(None, inputs)

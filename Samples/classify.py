@@ -12,7 +12,8 @@ def classify(folder, model, backend, precision, outputs, seconds):
   """
   want = expected(folder)["models"][model]
   name = want["input"]
-  bundle, report = compile_model(backend, folder / model, precision, folder / "x_calibration.npy", outputs)
+  bundle, report = compile_model(backend, folder / model, precision, folder / "x_calibration.npy", outputs,
+                                 want.get("keep_float", ()))
   x_test, reference = np.load(folder / "x_test.npy"), np.load(folder / want["reference"])
   work = outputs / f"{bundle.stem}-outputs"
   output = backend.run(bundle, {name: x_test}, work)[0]

@@ -35,14 +35,14 @@ def expected(folder):
   return json.loads((Path(folder) / "expected.json").read_text())
 
 
-def compile_model(backend, model, precision, calibration, outputs):
+def compile_model(backend, model, precision, calibration, outputs, keep_float=()):
   """Compiles `model` into `outputs`; returns the bundle and the report's path."""
   outputs.mkdir(parents=True, exist_ok=True)
   stem = outputs / f"{model.stem}-{precision}"
   bundle, report = stem.with_suffix(backend.suffix), stem.with_suffix(".report.json")
   int8 = precision == "int8"
   backend.compile(model, bundle, quantize="int8" if int8 else None, samples=calibration if int8 else None,
-                  report=report)
+                  report=report, keep_float=keep_float)
   return bundle, report
 
 

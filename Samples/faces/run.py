@@ -31,7 +31,9 @@ def draw(faces, path):
   pen = ImageDraw.Draw(picture)
   for left, top, right, bottom, probability, _ in faces:
     pen.rectangle([left, top, right, bottom], outline="red", width=3)
-    pen.text((left + 4, top - 14), f"face {probability:.2f}", "red")
+    text = f"face {probability:.2f}"
+    pen.rectangle(pen.textbbox((left + 1, top - 13), text), fill="red")
+    pen.text((left + 1, top - 13), text, "white")
   picture.save(path)
   return [path]
 
