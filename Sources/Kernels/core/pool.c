@@ -8,7 +8,7 @@
 
 #include "../include/kerf_kernels.h"
 
-enum { KERF_POOL_MAX = 256, KERF_SPINS = 400, KERF_YIELDS = 60, KERF_STACK_BYTES = 1 << 20 };
+enum { KERF_POOL_MAX = 256, KERF_SPINS = 400, KERF_YIELDS = 60, KERF_STACK_BYTES = 2 << 20 };
 
 typedef struct worker {
   kerf_pool *pool;

@@ -12,7 +12,7 @@
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c")
 #endif
-#define V static inline __attribute__((always_inline, unused))
+#include "simd_inline.h"
 
 typedef __m256 vf;
 typedef __m256i vi;

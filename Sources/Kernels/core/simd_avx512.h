@@ -13,7 +13,7 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #endif
-#define V static inline __attribute__((always_inline, unused))
+#include "simd_inline.h"
 
 typedef __m512 vf;
 typedef __m512i vi;

@@ -7,7 +7,7 @@
 
 #define KERF_FN(name) name##_neon
 #define VW 4
-#define V static inline __attribute__((always_inline, unused))
+#include "simd_inline.h"
 
 typedef float32x4_t vf;
 typedef int32x4_t vi;

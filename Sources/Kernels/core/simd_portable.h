@@ -6,7 +6,7 @@
 
 #define KERF_FN(name) name##_portable
 #define VW 4
-#define V static inline __attribute__((always_inline, unused))
+#include "simd_inline.h"
 
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));

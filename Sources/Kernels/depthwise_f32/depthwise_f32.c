@@ -1,0 +1,123 @@
+// DEPTHWISE_F32: x[N,H,W,C], packed weights, bias[C], residual -> y[N,OH,OW,C]; geometry, activation, residual mode.
+// ONNX: Conv 1-22 with groups = channels = output channels.
+#include "depthwise_f32.h"
+
+uint64_t kerf_pack_depthwise_f32_size(int64_t c, int64_t kh, int64_t kw) {
+  int64_t taps;
+  return kh >= 1 && kw >= 1 && kerf_product(kh, kw, &taps) ? kerf_pack_gemm_f32_size(taps, c) : 0;
+}
+
+void kerf_pack_depthwise_f32(int64_t c, int64_t kh, int64_t kw, const float *w, void *packed) {
+  kerf_pack_gemm_f32(kh * kw, c, 1, w, packed);
+}
+
+typedef struct job {
+  kerf_geometry g;
+  int64_t h, w, c, oh, ow;
+  const float *x, *weights, *bias, *residual;
+  float *y;
+  int mode;
+  kerf_act act;
+  kerf_depthwise_fn span;
+} job;
+
+static int read(const kerf_call *call, job *j) {
+  const kerf_tensor *x = call->inputs[0], *y = call->outputs[0];
+  KERF_TRY(kerf_read_geometry(call, 0, &j->g));
+  KERF_REQUIRE(x->rank == 4 && y->rank == 4 && x->dims[3] == y->dims[3], KERF_BAD_SHAPE);
+  j->h = x->dims[1], j->w = x->dims[2], j->c = x->dims[3];
+  j->oh = y->dims[1], j->ow = y->dims[2];
+  j->mode = (int)kerf_int(call, 13);
+  return kerf_read_act(call, 10, &j->act);
+}
+
+int kerf_prepare_depthwise_f32(const kerf_call *call, uint64_t *scratch_bytes) {
+  job j;
+  *scratch_bytes = 0;
+  KERF_TRY(kerf_check_counts(call, 2, 4, 1, 14));
+  const kerf_tensor *x = call->inputs[0], *bias = kerf_input(call, 2), *y = call->outputs[0];
+  KERF_TRY(kerf_check_typed(x, KERF_F32));
+  KERF_TRY(kerf_check_typed(y, KERF_F32));
+  KERF_TRY(read(call, &j));
+  KERF_TRY(kerf_check_windows(x, y, &j.g, false));
+  KERF_TRY(kerf_check_packed(call->inputs[1], kerf_pack_depthwise_f32_size(j.c, j.g.kh, j.g.kw)));
+  if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, j.c));
+  return kerf_check_residual(call, 13, kerf_input(call, 3), y);
+}
+
+/// First tap at or after the image's start, for a window that begins at `start`.
+static int64_t first_tap(int64_t start, int64_t dilation, int64_t taps) {
+  return start >= 0 ? 0 : kerf_min(taps, kerf_ceil_div(-start, dilation));
+}
+/// One past the last tap inside the image.
+static int64_t end_tap(int64_t start, int64_t dilation, int64_t taps, int64_t length) {
+  return start >= length ? 0 : kerf_min(taps, kerf_ceil_div(length - start, dilation));
+}
+
+/// The taps of a window that lie inside the image.
+typedef struct range {
+  int64_t begin, end;
+} range;
+static range inside(int64_t start, int64_t dilation, int64_t taps, int64_t length) {
+  const range r = {first_tap(start, dilation, taps), end_tap(start, dilation, taps, length)};
+  return r.end > r.begin ? r : (range){0, 0};
+}
+
+/// Output pixels ow ..< ow + pixels of a row, for one panel; `rows` and `columns` are the taps to use.
+static void run_span(const job *j, int64_t line, int64_t ow, int64_t pixels, int64_t panel, range rows, range columns) {
+  const kerf_geometry *g = &j->g;
+  const int64_t image = line / j->oh, oh = line % j->oh, c0 = panel * KERF_PANEL;
+  const int64_t at = (line * j->ow + ow) * j->c + c0;
+  const bool empty = rows.begin == rows.end || columns.begin == columns.end;
+  kerf_depthwise_span s = {.channels = (int)kerf_min(KERF_PANEL, j->c - c0), .act = &j->act};
+  s.kh = empty ? 0 : rows.end - rows.begin;
+  s.kw = columns.end - columns.begin;
+  // Steps that are not taken may lie far outside the image; they stay 0.
+  s.pixel = pixels > 1 ? g->sw * j->c : 0;
+  s.tap_row = s.kh > 1 ? g->dh * j->w * j->c : 0;
+  s.tap_column = s.kw > 1 ? g->dw * j->c : 0;
+  s.w = j->weights + (panel * g->kh * g->kw + rows.begin * g->kw + columns.begin) * KERF_PANEL;
+  s.w_row = g->kw * KERF_PANEL;
+  const int64_t ih = oh * g->sh - g->pt + rows.begin * g->dh, iw = ow * g->sw - g->pl + columns.begin * g->dw;
+  s.x = empty ? j->x : j->x + ((image * j->h + ih) * j->w + iw) * j->c + c0;
+  s.bias = j->bias ? j->bias + c0 : NULL;
+  s.before = j->mode == 1 ? j->residual + at : NULL;
+  s.after = j->mode == 2 ? j->residual + at : NULL;
+  s.y = j->y + at;
+  s.y_pixel = j->c;
+  j->span(&s, pixels);
+}
+
+/// One output row: pixels at the edges one at a time, those between in one span, panel by panel.
+static void run_row(void *context, int64_t line) {
+  const job *j = context;
+  const kerf_geometry *g = &j->g;
+  const range rows = inside(line % j->oh * g->sh - g->pt, g->dh, g->kh, j->h);
+  const int64_t reach = (g->kw - 1) * g->dw, room = j->w + g->pl - reach;  // the last window starts before room
+  const int64_t begin = kerf_min(j->ow, kerf_ceil_div(g->pl, g->sw));
+  const int64_t end = kerf_max(begin, room <= 0 ? 0 : kerf_min(j->ow, kerf_ceil_div(room, g->sw)));
+  for (int64_t panel = 0; panel * KERF_PANEL < j->c; panel++) {
+    for (int64_t ow = 0; ow < j->ow; ow++) {
+      if (ow == begin && end > begin) {
+        run_span(j, line, begin, end - begin, panel, rows, (range){0, g->kw});
+        ow = end - 1;
+      } else {
+        run_span(j, line, ow, 1, panel, rows, inside(ow * g->sw - g->pl, g->dw, g->kw, j->w));
+      }
+    }
+  }
+}
+
+int kerf_run_depthwise(const kerf_call *call, kerf_depthwise_fn span) {
+  job j = {.span = span};
+  KERF_TRY(read(call, &j));
+  j.x = call->inputs[0]->data;
+  j.weights = call->inputs[1]->data;
+  j.bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
+  j.residual = kerf_input(call, 3) ? call->inputs[3]->data : NULL;
+  j.y = call->outputs[0]->data;
+  const int64_t lines = call->outputs[0]->dims[0] * j.oh;
+  const double work = (double)kerf_count(call->outputs[0]) * (double)(j.g.kh * j.g.kw);
+  kerf_parallel(kerf_pool_for(call, work / 30), run_row, &j, j.c && j.ow ? lines : 0);
+  return KERF_OK;
+}
