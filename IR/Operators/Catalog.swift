@@ -3,6 +3,13 @@ public enum OperatorCatalog {
   public static let families: [(name: String, operators: [any Operator.Type])] = [
     ("UnaryMath", unaryMath),
     ("Activations", activations),
+    ("UnaryNumbers", unaryNumbers),
+    ("BinaryArithmetic", binaryArithmetic),
+    ("VariadicArithmetic", variadicArithmetic),
+    ("Comparisons", comparisons),
+    ("Casts", casts),
+    ("Reductions", reductions),
+    ("Softmax", softmax),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)

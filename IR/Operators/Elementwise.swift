@@ -117,3 +117,15 @@ func checkedBroadcast(_ a: Tensor, _ b: Tensor, _ context: EvaluationContext) th
   try context.checkSize(shape, a.type)
   return shape
 }
+
+extension AttributeField where Op: Operator {
+  /// A string that names one of the cases of an enumeration, and that a model must give.
+  static func requiredChoice<E: RawRepresentable & CaseIterable & Equatable & Sendable>(
+    _ name: String, _ path: FieldPath<Op, E>
+  ) -> Self where E.RawValue == String {
+    let field = Self.choice(name, path)
+    return Self(
+      name: name, get: { op in .string(Array(op[keyPath: path].rawValue.utf8)) }, set: field.set, isInternal: false,
+      isRequired: true)
+  }
+}

@@ -1,0 +1,91 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+extension OperatorCatalog {
+  static let softmax: [any Operator.Type] = [Softmax.self, LogSoftmax.self, Hardmax.self]
+}
+
+/// What functions of all elements along one axis share: the output is like the input.
+public protocol AxisFunctionOperator: Operator {
+  var axis: Int { get set }
+  func apply(_ values: ArraySlice<Double>) -> [Double]
+}
+
+extension AxisFunctionOperator {
+  public static var inputs: Arity { 1 }
+  public static var attributes: [AttributeField<Self>] { [.int("axis", \Self.axis)] }
+
+  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
+    try context.require(0, floatTypes)
+    let type = try context.tensor(0)
+    if let rank = type.rank { _ = try normalizedAxis(axis, rank: rank) }
+    return [.tensor(type)]
+  }
+
+  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    let x = try inputs.tensor(0)
+    let axis = try normalizedAxis(axis, rank: x.rank)
+    try context.checkSize(x.shape, x.type)
+    return [.tensor(Tensor(wide: mapAlongAxis(x.wide(Double.self), x.shape, axis) { apply($0) }, x.type, x.shape))]
+  }
+}
+
+/// Replaces the elements along an axis by as many others, for each position of the other axes.
+func mapAlongAxis<T>(_ values: [T], _ shape: [Int], _ axis: Int, _ body: (ArraySlice<T>) -> [T]) -> [T] {
+  let inner = shape[(axis + 1)...].reduce(1, *)
+  let size = shape[axis]
+  guard !values.isEmpty else { return [] }
+  var results = values
+  for outer in 0..<(values.count / (inner * size)) {
+    for lane in 0..<inner {
+      let base = outer * size * inner + lane
+      let line = (0..<size).map { values[base + $0 * inner] }
+      for (i, value) in body(line[...]).enumerated() { results[base + i * inner] = value }
+    }
+  }
+  return results
+}
+
+/// eˣ / Σ eˣ along an axis. ONNX Softmax, opsets 13–28 (older ones work on a flattened matrix).
+public struct Softmax: AxisFunctionOperator {
+  public static let name = "Softmax"
+  public var axis = -1
+  public init() {}
+  public func apply(_ values: ArraySlice<Double>) -> [Double] {
+    let largest = values.reduce(-.infinity, maximumOrNaN)
+    let powers = values.map { exp($0 - largest) }
+    let sum = powers.reduce(0, +)
+    return powers.map { $0 / sum }
+  }
+}
+
+/// Logarithm of softmax along an axis. ONNX LogSoftmax, opsets 13–28 (older ones work on a flattened matrix).
+public struct LogSoftmax: AxisFunctionOperator {
+  public static let name = "LogSoftmax"
+  public var axis = -1
+  public init() {}
+  public func apply(_ values: ArraySlice<Double>) -> [Double] {
+    let largest = values.reduce(-.infinity, maximumOrNaN)
+    let sum = values.reduce(0) { $0 + exp($1 - largest) }
+    return values.map { $0 - largest - log(sum) }
+  }
+}
+
+/// 1 at the first largest element along an axis, else 0. ONNX Hardmax, opsets 13–28 (older ones as Softmax).
+public struct Hardmax: AxisFunctionOperator {
+  public static let name = "Hardmax"
+  public var axis = -1
+  public init() {}
+  public func apply(_ values: ArraySlice<Double>) -> [Double] {
+    var result = [Double](repeating: 0, count: values.count)
+    var best = values.startIndex
+    for i in values.indices where values[i] > values[best] || values[i].isNaN && !values[best].isNaN { best = i }
+    if !values.isEmpty { result[best - values.startIndex] = 1 }
+    return result
+  }
+}
