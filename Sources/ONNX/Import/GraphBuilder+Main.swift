@@ -1,0 +1,77 @@
+import IR
+
+extension GraphBuilder {
+  /// Builds the model's main graph. Returns false when its outputs could not be made; findings say why.
+  func buildMain(_ proto: ProtoGraph, _ opsets: OpsetTable) -> Bool {
+    frames = [Frame(source: .graph(proto), opsets: opsets, arguments: nil, prefix: [], results: [])]
+    let declared = addInputs(proto)
+    addInitializers(proto, declared: declared)
+    collectHints(proto)
+    importNodes()
+    if proto.outputs.isEmpty { report(.invalid("the graph has no outputs")) }
+    reportDuplicates(proto.outputs.map(\.name))
+    return addOutputs(proto)
+  }
+
+  /// Adds the graph's inputs; those with an initializer of their name are constants and only returned.
+  private func addInputs(_ proto: ProtoGraph) -> [Name: ProtoType?] {
+    var initializers: Set<Name> = []
+    for index in 0..<proto.initializerCount { initializers.insert(proto.initializer(index).name) }
+    for sparse in proto.sparseInitializers { if let values = sparse.values { initializers.insert(values.name) } }
+    var declared: [Name: ProtoType?] = [:]
+    for input in proto.inputs {
+      let name = input.name
+      guard !initializers.contains(name) else {
+        if declared.updateValue(input.type, forKey: name) != nil { report(.invalid("graph input '\(name)' is given twice")) }
+        continue
+      }
+      do throws(Diagnostic) {
+        guard !name.isEmpty else { throw Diagnostic.invalid("it has no name") }
+        guard let type = try TypeReader.read(input.type) else { throw Diagnostic.invalid("it has no type") }
+        bind(name, .value(graph.addInput(name, try specialized(type, name))), "graph input '\(name)'")
+      } catch {
+        report(error.about("graph input '\(name)'"))
+        bind(name, .broken, "graph input '\(name)'")
+      }
+    }
+    reportUnknownOverrides(proto)
+    return declared
+  }
+
+  /// The input's type with the shape and dimensions that the caller asked for.
+  private func specialized(_ type: ValueType, _ name: Name) throws(Diagnostic) -> ValueType {
+    var result = type
+    let values = Dictionary(
+      importer.options.dimensions.map { ($0.symbol, Dim($0.value)) }, uniquingKeysWith: { _, last in last })
+    if !values.isEmpty { result = result.mapDims { dim, _ in dim.substituting(values) ?? dim } }
+    guard let override = importer.options.inputShapes.last(where: { $0.name == name }) else {
+      try checkSize(result)
+      return result
+    }
+    guard let tensor = result.tensor else { throw .invalid("a shape was asked for, but it is a \(type)") }
+    let asked = ValueType.tensor(TensorType(tensor.element, override.shape))
+    guard asked.isCompatible(with: result) else { throw .invalid("shape \(describe(override.shape)) was asked for, but it is \(type)") }
+    try checkSize(asked)
+    return asked
+  }
+
+  /// Throws where the known dimensions alone make more elements than any tensor can have.
+  private func checkSize(_ type: ValueType) throws(Diagnostic) {
+    guard let tensor = type.tensor, let shape = tensor.shape else { return }
+    guard let count = Tensor.elementCount(of: shape.compactMap(\.value)), tensor.element.byteCount(of: count) != nil
+    else { throw .invalid("shape \(describe(shape)) is too large") }
+  }
+
+  private func reportUnknownOverrides(_ proto: ProtoGraph) {
+    let names = proto.inputs.map(\.name)
+    for (name, _) in importer.options.inputShapes where !names.contains(name) {
+      let known = names.prefix(16).map { "'\($0)'" }.joined(separator: ", ")
+      report(.invalid("a shape was given for input '\(name)', but the model's inputs are \(known)"))
+    }
+  }
+
+  private func reportDuplicates(_ names: [Name]) {
+    var seen: Set<Name> = []
+    for name in names where !seen.insert(name).inserted { report(.invalid("graph output '\(name)' is given twice")) }
+  }
+}

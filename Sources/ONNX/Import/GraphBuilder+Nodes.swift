@@ -1,0 +1,234 @@
+import IR
+
+extension GraphBuilder {
+  /// Imports one node of the current frame: expands a function call, or adds what it stands for.
+  func importNode(_ node: ProtoNode) {
+    if let function = importer.functions.function(node) { return expand(function, node) }
+    let label = label(node)
+    do throws(Diagnostic) {
+      guard let draft = try draft(node, label) else { return breakOutputs(node) }
+      guard let results = try place(draft, label) else { return breakOutputs(node) }
+      bindOutputs(node, results, label)
+    } catch {
+      report(error.message.hasPrefix(label) ? error : error.about(label))
+      breakOutputs(node)
+    }
+  }
+
+  /// `Conv 'stem/conv1'`; nodes without a name are called after their first output.
+  func label(_ node: ProtoNode) -> String {
+    let domain = OpsetTable.normalized(node.domain)
+    let qualified = domain.isEmpty ? node.operatorName.description : "\(domain).\(node.operatorName)"
+    let name = nodeName(node)
+    return name.isEmpty ? qualified : "\(qualified) '\(name)'"
+  }
+
+  func nodeName(_ node: ProtoNode) -> Name {
+    let name = node.name
+    return qualified(name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? "" : name)
+  }
+
+  func breakOutputs(_ node: ProtoNode) {
+    for output in node.outputs where !output.isEmpty { bind(output, .broken, label(node)) }
+  }
+
+  private func bindOutputs(_ node: ProtoNode, _ results: [ValueID], _ label: String) {
+    for (output, id) in zip(node.outputs, results) where !output.isEmpty {
+      bind(output, .value(id), label)
+      checkHint(output, id)
+    }
+  }
+
+  // MARK: Reading
+
+  /// The node as the file has it; nil when an input is broken, or it was reported as unsupported. Attributes are
+  /// checked all the same.
+  private func draft(_ node: ProtoNode, _ label: String) throws(Diagnostic) -> NodeDraft? {
+    let domain = OpsetTable.normalized(node.domain)
+    let name = ascii(node.operatorName)
+    let importers = name.flatMap { ImporterCatalog.find($0, domain: domain) }
+    let op = name.flatMap { OperatorCatalog.find($0, domain: domain.string) }
+    guard let name, importers != nil || op != nil else {
+      importer.findings.addUnsupported(operator: label)
+      return nil
+    }
+    guard let opset = frames[frames.count - 1].opsets.version(of: domain) else {
+      throw .invalid("the model imports no opset for domain '\(domain)'")
+    }
+    if let op, !op.opsets.contains(opset) {
+      throw .unsupported("opset \(opset) has no such operator, it exists in \(op.opsets.lowerBound)...\(op.opsets.upperBound)")
+    }
+    var isBroken = false
+    let inputs = try inputs(node, &isBroken)
+    var draft = NodeDraft(
+      name: name, domain: domain.string, opset: opset, inputs: inputs, attributes: [], graphs: [],
+      outputCount: outputCount(node), nodeName: nodeName(node), outputNames: node.outputs.map(qualified))
+    try readAttributes(node, &draft)
+    return isBroken ? nil : draft
+  }
+
+  private func ascii(_ name: Name) -> String? {
+    name.bytes.allSatisfy { $0 < 0x80 } && !name.isEmpty ? name.string : nil
+  }
+
+  /// Outputs up to the last that has a name.
+  private func outputCount(_ node: ProtoNode) -> Int {
+    let outputs = node.outputs
+    let last = outputs.lastIndex { !$0.isEmpty } ?? 0
+    return min(outputs.count, last + 1)
+  }
+
+  private func inputs(_ node: ProtoNode, _ isBroken: inout Bool) throws(Diagnostic) -> [ValueID?] {
+    var result: [ValueID?] = []
+    for index in 0..<node.inputCount {
+      let name = node.input(index)
+      switch name.isEmpty ? .absent : binding(name) {
+      case .value(let id): result.append(id)
+      case .absent: result.append(nil)
+      case .broken:
+        isBroken = true
+        result.append(nil)
+      case nil: throw .invalid("input \(index), '\(name)', is made by no earlier node")
+      }
+    }
+    return result
+  }
+
+  private func readAttributes(_ node: ProtoNode, _ draft: inout NodeDraft) throws(Diagnostic) {
+    var seen: Set<Name> = []
+    for proto in node.attributes {
+      let name = proto.name
+      guard seen.insert(name).inserted else { throw .invalid("attribute '\(name)' is given twice") }
+      guard let text = ascii(name) else { throw .invalid("there is no attribute '\(name)'") }
+      guard let value = try resolve(proto) else { continue }
+      if try value.kind() == 5 {
+        draft.graphs.append((text, value.graph))
+      } else {
+        draft.attributes.append((text, try value.value(importer.tensors)))
+      }
+    }
+  }
+
+  /// The attribute itself, or the argument it stands for; nil where the function's caller gave none.
+  private func resolve(_ attribute: ProtoAttribute) throws(Diagnostic) -> ProtoAttribute? {
+    let reference = attribute.reference
+    guard !reference.isEmpty else { return attribute }
+    guard let arguments = frames[frames.count - 1].arguments else {
+      throw .invalid("attribute '\(attribute.name)' refers to parameter '\(reference)' outside a function")
+    }
+    guard attribute.fields == 0 else {
+      throw .invalid("attribute '\(attribute.name)' both refers to parameter '\(reference)' and holds a value")
+    }
+    guard let argument = arguments[reference] else { return nil }
+    if attribute.type != 0, try argument.kind() != attribute.type {
+      throw .invalid("attribute '\(attribute.name)' refers to parameter '\(reference)', which has another type")
+    }
+    return argument
+  }
+
+  // MARK: Placing
+
+  /// Applies the family's importer, then adds the node. Nil when a body was already found wrong.
+  private func place(_ draft: NodeDraft, _ label: String) throws(Diagnostic) -> [ValueID]? {
+    var draft = draft
+    if let adapt = ImporterCatalog.find(draft.name, domain: Name(draft.domain)) {
+      switch try adapt(&draft, self) {
+      case .node: break
+      case .values(let results): return results
+      case .broken: return nil
+      }
+    }
+    guard draft.graphs.isEmpty else { throw .invalid("there is no graph attribute '\(draft.graphs[0].name)'") }
+    return try add(draft)
+  }
+
+  /// Adds the node a draft describes.
+  func add(_ draft: NodeDraft) throws(Diagnostic) -> [ValueID] {
+    let op = try operation(draft.name, domain: draft.domain, draft.attributes)
+    return try graph.add(
+      op, draft.inputs, outputs: draft.outputCount, names: draft.nodeName.isEmpty ? [] : [draft.nodeName],
+      outputNames: draft.outputNames)
+  }
+
+  /// Adds a further node on behalf of a draft, with one output.
+  func emit(
+    _ name: String, _ inputs: [ValueID?], _ attributes: [(name: String, value: AttributeValue)] = [], for draft: NodeDraft,
+    isFinal: Bool = false
+  ) throws(Diagnostic) -> ValueID {
+    let op = try operation(name, domain: "", attributes)
+    let results = try graph.add(
+      op, inputs, outputs: 1, names: draft.nodeName.isEmpty ? [] : [draft.nodeName],
+      outputNames: isFinal ? draft.outputNames : [])
+    guard let result = results.first else { throw .invalid("has no output") }
+    return result
+  }
+
+  private func operation(
+    _ name: String, domain: String, _ attributes: [(name: String, value: AttributeValue)]
+  ) throws(Diagnostic) -> any Operator {
+    guard let type = OperatorCatalog.find(name, domain: domain) else {
+      throw .unsupported("needs the operator \(name), which is not supported")
+    }
+    return try make(type, attributes)
+  }
+
+  private func make<Op: Operator>(
+    _ type: Op.Type, _ attributes: [(name: String, value: AttributeValue)]
+  ) throws(Diagnostic) -> any Operator {
+    var op = type.init()
+    for (name, value) in attributes { try op.setAttribute(name, value, fromModel: !importerSets(name)) }
+    for field in Op.attributes where field.isRequired && !field.isInternal {
+      guard attributes.contains(where: { $0.name == field.name }) else {
+        throw .invalid("the required attribute '\(field.name)' is missing")
+      }
+    }
+    return op
+  }
+
+  /// Internal attributes that only importers set; a model's own are caught before by `ControlFlowImporter`.
+  private func importerSets(_ name: String) -> Bool { name == captureCountAttribute }
+
+  // MARK: Functions
+
+  /// Pushes a frame for a call. Reports wrong arguments.
+  private func expand(_ function: LocalFunction, _ node: ProtoNode) {
+    let label = label(node)
+    do throws(Diagnostic) {
+      let outputs = node.outputs
+      guard node.inputCount <= function.inputs.count, outputs.count <= function.outputs.count else {
+        throw Diagnostic.invalid(
+          "is called with \(node.inputCount) inputs and \(outputs.count) outputs, "
+            + "the function has \(function.inputs.count) and \(function.outputs.count)")
+      }
+      var frame = Frame(
+        source: .function(function), opsets: function.opsets, arguments: try arguments(function, node),
+        prefix: Array(nodeName(node).bytes.prefix(512)), results: outputs)
+      for (index, formal) in function.inputs.enumerated() {
+        let name = index < node.inputCount ? node.input(index) : ""
+        guard let actual = name.isEmpty ? .absent : binding(name) else {
+          throw Diagnostic.invalid("input \(index), '\(name)', is made by no earlier node")
+        }
+        guard frame.bindings.updateValue(actual, forKey: formal) == nil else {
+          throw Diagnostic.invalid("the function has two inputs named '\(formal)'")
+        }
+      }
+      frames.append(frame)
+    } catch {
+      report(error.about(label))
+      breakOutputs(node)
+    }
+  }
+
+  private func arguments(_ function: LocalFunction, _ node: ProtoNode) throws(Diagnostic) -> [Name: ProtoAttribute] {
+    var result = function.defaults
+    for proto in node.attributes {
+      guard function.parameters.contains(proto.name) else {
+        throw .invalid("the function has no parameter '\(proto.name)'")
+      }
+      guard let value = try resolve(proto) else { continue }
+      guard try value.kind() != 5 else { throw .unsupported("a graph as argument of parameter '\(proto.name)'") }
+      result[proto.name] = value
+    }
+    return result
+  }
+}

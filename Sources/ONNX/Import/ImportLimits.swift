@@ -1,0 +1,38 @@
+import COnnx
+
+/// What a model file may ask for. Every refusal names the limit it ran into.
+public struct ImportLimits: Sendable {
+  /// Bytes of the model file itself; external data has no such limit.
+  public var fileBytes = 2_147_483_647
+  /// Nested protobuf messages; one If inside another takes three. At most 100.
+  public var depth = 64
+  /// Nodes, after functions are inlined.
+  public var nodes = 2_000_000
+  public var inputsPerNode = 131_072
+  public var attributesPerNode = 1_024
+  public var initializers = 1_000_000
+  public var functions = 10_000
+  public var opsetImports = 64
+  public var rank = 64
+  public var nameBytes = 65_536
+  /// Graphs inside each other, functions inlined.
+  public var subgraphDepth = 32
+  /// Memory for the structure of the file (weights are referenced): base + factor × file size.
+  public var heapBaseBytes = 64 << 20
+  public var heapPerFileByte = 12
+  /// Memory for decoding elements that are not stored as plain bytes: base + factor × file size.
+  public var decodedBaseBytes = 64 << 20
+  public var decodedPerFileByte = 12
+
+  public init() {}
+
+  var wire: kx_limits {
+    kx_limits(
+      file_bytes: UInt64(clamping: fileBytes), depth: UInt32(clamping: min(depth, 100)), nodes: UInt64(clamping: nodes),
+      inputs_per_node: UInt64(clamping: inputsPerNode), attributes_per_node: UInt64(clamping: attributesPerNode),
+      initializers: UInt64(clamping: initializers), functions: UInt64(clamping: functions),
+      opset_imports: UInt64(clamping: opsetImports), rank: UInt64(clamping: rank),
+      name_bytes: UInt64(clamping: nameBytes), heap_base_bytes: UInt64(clamping: heapBaseBytes),
+      heap_per_file_byte: UInt64(clamping: heapPerFileByte))
+  }
+}

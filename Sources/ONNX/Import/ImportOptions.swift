@@ -1,0 +1,29 @@
+import IR
+
+/// What the caller of an import can set.
+public struct ImportOptions: Sendable {
+  public var limits = ImportLimits()
+  /// Folder that external data is confined to; nil is the model's own.
+  public var externalRoot: String?
+  /// Accept external data files that have more than one hard link.
+  public var allowsHardLinks = false
+  /// Shapes for inputs whose file leaves them open, by input name.
+  public var inputShapes: [(name: Name, shape: [Int])] = []
+  /// Numbers for symbolic dimensions.
+  public var dimensions: [(symbol: String, value: Int)] = []
+
+  public init() {}
+}
+
+/// A model as a graph, and what its file says of itself.
+public struct ImportedModel: Sendable {
+  public var graph: Graph
+  public let irVersion: Int
+  /// Version of the default domain.
+  public let opset: Int
+  public let producer: Name
+  public let producerVersion: Name
+  public let fileBytes: Int
+  /// Bytes of structure that had to be parsed; the rest, the weights, is referenced where it is mapped.
+  public let structureBytes: Int
+}
