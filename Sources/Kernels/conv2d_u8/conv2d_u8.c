@@ -1,0 +1,55 @@
+// CONV2D_U8_U8, CONV2D_U8_F32: x u8[N,H,W,C] with packed s8 weights; geometry, groups (ONNX QLinearConv, and Conv after
+// quantization). Padding counts as the zero point.
+#include "conv2d_u8.h"
+
+enum { GROUPS = 10, CHANNELS = 11, X_ZERO = 12, REST = 13 };
+
+static int check_conv(const kerf_call *c, int32_t y_type, uint64_t *scratch) {
+  const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
+  kerf_geometry g;
+  int64_t k, groups = kerf_int(c, GROUPS), oc = kerf_int(c, CHANNELS);
+  KERF_REQUIRE(x->type == KERF_U8 && y->type == y_type, KERF_BAD_TYPE);
+  KERF_TRY(kerf_read_geometry(c, 0, &g));
+  KERF_TRY(kerf_conv_u8_check(x, y, &g, groups, oc, &k));
+  KERF_TRY(kerf_check_packed(c->inputs[1], kerf_conv_u8_packed_size(oc, x->dims[3] / groups, g.kh, g.kw, groups)));
+  bool filled = !kerf_conv_u8_direct(x, &g, groups);
+  *scratch = kerf_q8_scratch(kerf_span(y, 0, 3), oc / groups, k, groups, filled);
+  return KERF_OK;
+}
+
+int kerf_prepare_conv2d_u8_u8(const kerf_call *c, uint64_t *scratch) {
+  KERF_TRY(kerf_check_call(c, 5, 6, 1, 16));
+  KERF_TRY(check_conv(c, KERF_U8, scratch));
+  KERF_TRY(kerf_q8_check_zeros(c, X_ZERO, 4));
+  return kerf_q8_check_requantization(c, 2, kerf_int(c, CHANNELS));
+}
+
+int kerf_prepare_conv2d_u8_f32(const kerf_call *c, uint64_t *scratch) {
+  KERF_TRY(kerf_check_call(c, 3, 5, 1, 17));
+  KERF_TRY(check_conv(c, KERF_F32, scratch));
+  KERF_TRY(kerf_q8_check_zeros(c, X_ZERO, 1));
+  return kerf_q8_check_scaling(c, 2, REST, kerf_int(c, CHANNELS));
+}
+
+static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
+  kerf_conv_u8 source = {.zero = (uint8_t)kerf_int(c, X_ZERO)};
+  (void)kerf_read_geometry(c, 0, &source.geometry);
+  kerf_q8 g = kerf_conv_u8_product(c->inputs[0], c->outputs[0], kerf_int(c, GROUPS), &source);
+  g.packed = c->inputs[1]->data;
+  if (to_float) kerf_q8_read_scaling(c, 2, REST, &g);
+  else kerf_q8_read_requantization(c, 2, REST, &g);
+  kerf_q8_run(&g, isa, c->scratch, c->pool);
+  return KERF_OK;
+}
+
+#define RUNS(set)                                                                                        \
+  int kerf_run_conv2d_u8_u8_##set(const kerf_call *c) { return run_conv(c, &kerf_q8_##set, false); }     \
+  int kerf_run_conv2d_u8_f32_##set(const kerf_call *c) { return run_conv(c, &kerf_q8_##set, true); }
+RUNS(portable)
+#if defined(__x86_64__)
+RUNS(avx2)
+RUNS(avx512vnni)
+#elif defined(__aarch64__)
+RUNS(neon)
+RUNS(dotprod)
+#endif

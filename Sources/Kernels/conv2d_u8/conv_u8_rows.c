@@ -1,0 +1,84 @@
+#include "conv2d_u8.h"
+
+#include "../common/small_copy.h"
+
+uint64_t kerf_conv_u8_packed_size(int64_t oc, int64_t cpg, int64_t kh, int64_t kw, int64_t groups) {
+  int64_t k, bytes;
+  if (oc < 1 || cpg < 1 || kh < 1 || kw < 1 || groups < 1 || oc % groups) return 0;
+  if (!kerf_product(kh, kw, &k) || !kerf_product(k, cpg, &k)) return 0;
+  uint64_t group = kerf_q8_packed_size(k, oc / groups);
+  return group && kerf_product((int64_t)group, groups, &bytes) ? (uint64_t)bytes : 0;
+}
+
+int kerf_conv_u8_check(const kerf_tensor *x, const kerf_tensor *y, const kerf_geometry *g, int64_t groups, int64_t oc,
+                       int64_t *k) {
+  KERF_TRY(kerf_check_windows(x, y, g, false));
+  KERF_REQUIRE(groups >= 1 && oc >= 1 && oc % groups == 0, KERF_BAD_ATTR);
+  KERF_REQUIRE(x->dims[3] >= 1 && x->dims[3] % groups == 0 && y->dims[3] == oc, KERF_BAD_SHAPE);
+  bool fits = kerf_product(g->kh, g->kw, k) && kerf_product(*k, x->dims[3] / groups, k);
+  return fits ? KERF_OK : KERF_BAD_SHAPE;
+}
+
+bool kerf_conv_u8_direct(const kerf_tensor *x, const kerf_geometry *g, int64_t groups) {
+  bool point = g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1;
+  bool padded = g->pt || g->pl || g->pb || g->pr;
+  return point && !padded && x->dims[3] / groups % 4 == 0;
+}
+
+kerf_q8 kerf_conv_u8_product(const kerf_tensor *x, const kerf_tensor *y, int64_t groups, kerf_conv_u8 *source) {
+  const kerf_geometry *geometry = &source->geometry;
+  source->x = x->data;
+  source->h = x->dims[1];
+  source->w = x->dims[2];
+  source->c = x->dims[3];
+  source->oh = y->dims[1];
+  source->ow = y->dims[2];
+  source->cpg = x->dims[3] / groups;
+  kerf_q8 g = {.m = kerf_span(y, 0, 3), .n = y->dims[3] / groups, .groups = groups, .source = source};
+  g.k = geometry->kh * geometry->kw * source->cpg;
+  g.a = x->data;
+  g.lda = source->c;
+  g.a_group = source->cpg;
+  g.fill = kerf_conv_u8_direct(x, geometry, groups) && !source->flip ? NULL : kerf_conv_u8_fill;
+  g.packed_group = (int64_t)kerf_q8_packed_size(g.k, g.n);
+  g.x_zero = source->zero;
+  return g;
+}
+
+/// One row of the window: kw pixels of one line of x, `line` at the group's first channel.
+static void fill_line(const kerf_conv_u8 *s, const uint8_t *line, int64_t iw, uint8_t *dst) {
+  const kerf_geometry *g = &s->geometry;
+  const int64_t n = s->cpg;
+  if (n == s->c && g->dw == 1) {
+    // Neighbouring pixels are one run of memory.
+    int64_t first = iw < 0 ? kerf_min(-iw, g->kw) : 0, last = kerf_max(kerf_min(s->w - iw, g->kw), first);
+    if (first > 0) memset(dst, s->zero, (size_t)(first * n));
+    if (last > first) kerf_small_copy(dst + first * n, line + (iw + first) * n, (last - first) * n);
+    if (last < g->kw) memset(dst + last * n, s->zero, (size_t)((g->kw - last) * n));
+    return;
+  }
+  for (int64_t kw = 0; kw < g->kw; kw++, dst += n, iw += g->dw) {
+    if (iw >= 0 && iw < s->w) kerf_small_copy(dst, line + iw * s->c, n);
+    else memset(dst, s->zero, (size_t)n);
+  }
+}
+
+static void fill_window(const kerf_conv_u8 *s, int64_t group, int64_t pixel, uint8_t *dst) {
+  const kerf_geometry *g = &s->geometry;
+  int64_t ow = pixel % s->ow, oh = pixel / s->ow % s->oh, image = pixel / s->ow / s->oh;
+  int64_t ih = oh * g->sh - g->pt, iw = ow * g->sw - g->pl, run = g->kw * s->cpg;
+  const uint8_t *x = s->x + image * s->h * s->w * s->c + group * s->cpg;
+  for (int64_t kh = 0; kh < g->kh; kh++, ih += g->dh, dst += run) {
+    if (ih >= 0 && ih < s->h) fill_line(s, x + ih * s->w * s->c, iw, dst);
+    else memset(dst, s->zero, (size_t)run);
+  }
+}
+
+void kerf_conv_u8_fill(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld) {
+  const kerf_conv_u8 *s = g->source;
+  for (int64_t r = 0; r < rows; r++, dst += ld) {
+    memset(dst + ld - 4, 0, 4);
+    fill_window(s, group, row + r, dst);
+    if (s->flip) for (int64_t i = 0; i < g->k; i++) dst[i] ^= s->flip;
+  }
+}

@@ -1,0 +1,96 @@
+// The 8-bit matrix product that GEMM, CONV2D, MATMUL_INT and CONV_INT share.
+//
+// Packed B [k, n]: int32 column sums [panels * 16], then panels of 16 columns; a panel is a row of blocks of 64 bytes,
+// one per 4 k: for each column its 4 k-bytes. Zero padded in k and n. A is u8, row by row, 4 k at a time.
+#ifndef KERF_GEMM_U8_H
+#define KERF_GEMM_U8_H
+
+#include "../common/tensors.h"
+#include "../unary_f32/unary_f32.h"
+
+enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32 };
+
+/// What a tile of 32 columns needs behind the sums; columns past the last hold harmless values.
+typedef struct kerf_q8_columns {
+  int32_t init[KERF_Q8_TILE];  // bias and zero point correction
+  int32_t multiplier[KERF_Q8_TILE], shift[KERF_Q8_TILE];
+  float scale[KERF_Q8_TILE], bias[KERF_Q8_TILE];
+} kerf_q8_columns;
+
+/// Requantization: zero point and bounds of y, and the table or NULL.
+typedef struct kerf_q8_output {
+  int32_t y_zero, y_min, y_max;
+  const uint8_t *table;
+} kerf_q8_output;
+
+/// The micro-kernels of one instruction set. acc is [rows][32].
+typedef struct kerf_q8_isa {
+  int rows;        // of a full tile
+  int32_t offset;  // the tile sums (x - offset) * w
+  /// acc = A[rows, 4 * blocks] * B, for one or two panels, `stride` bytes apart.
+  void (*tile)(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b, int64_t stride,
+               int32_t *acc);
+  /// y[r][c] = requantized (acc + init), without the table.
+  void (*requantize)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
+                     uint8_t *y, int64_t ldy);
+  /// y[r][c] = (float)(acc + init) * scale + bias.
+  void (*scale)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
+  kerf_unary_fn unary;
+} kerf_q8_isa;
+
+extern const kerf_q8_isa kerf_q8_portable, kerf_q8_avx2, kerf_q8_avx512vnni, kerf_q8_neon, kerf_q8_dotprod;
+
+void kerf_q8_requantize_portable(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
+                                 const kerf_q8_output *o, uint8_t *y, int64_t ldy);
+void kerf_q8_scale_portable(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y,
+                            int64_t ldy);
+
+typedef struct kerf_q8 kerf_q8;
+/// Fills dst[rows][ld] with rows row ..< row + rows of A in a group; ld is k rounded up to 4, the rest zero.
+typedef void (*kerf_q8_fill_fn)(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld);
+
+/// One product per group: y[m, group * n ...] = epilogue(A_group[m, k] * B_group[k, n]).
+struct kerf_q8 {
+  int64_t m, n, k, groups;
+  const uint8_t *a;  // rows in place, where k is a multiple of 4
+  int64_t lda, a_group;
+  kerf_q8_fill_fn fill;  // NULL: `a` is used
+  const void *source;
+  const uint8_t *packed;
+  int64_t packed_group;  // bytes
+  int32_t x_zero;
+  // Exactly one of the three outputs. Row stride: n * groups elements.
+  uint8_t *y_u8;
+  float *y_f32;
+  int32_t *y_i32;
+  const int32_t *bias, *multiplier, *shift;  // y_u8
+  kerf_q8_output output;
+  const float *scale, *bias_f32, *residual;  // y_f32
+  int residual_mode;
+  kerf_act act;
+};
+
+/// Bytes of packed B; 0 when out of range.
+uint64_t kerf_q8_packed_size(int64_t k, int64_t n);
+/// Packs columns n of B whose element (k, n) is get(source, k, n).
+typedef int8_t (*kerf_q8_get_fn)(const void *source, int64_t k, int64_t n);
+void kerf_q8_pack(int64_t k, int64_t n, kerf_q8_get_fn get, const void *source, void *packed);
+
+/// Scratch of kerf_q8_run; `filled` says whether A comes from a fill function.
+uint64_t kerf_q8_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled);
+void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool);
+
+/// Attributes x_zero, y_zero, y_min, y_max at attrs[at ...] (with `inputs` false: the last three), within 0 ... 255.
+int kerf_q8_check_zeros(const kerf_call *call, int at, int count);
+/// Tensors bias, multiplier, shift i32[n] at inputs[at ...] and the table u8[256] behind them, which may be absent.
+int kerf_q8_check_requantization(const kerf_call *call, int at, int64_t n);
+/// Reads them; y_zero, y_min, y_max are at attrs[attr ...].
+void kerf_q8_read_requantization(const kerf_call *call, int at, int attr, kerf_q8 *g);
+/// Tensors scale f32[n], bias f32[n]?, residual? at inputs[at ...]; act and residual at attrs[attr ...].
+int kerf_q8_check_scaling(const kerf_call *call, int at, int attr, int64_t n);
+void kerf_q8_read_scaling(const kerf_call *call, int at, int attr, kerf_q8 *g);
+
+/// A shift within 1 ... 62, whatever a file says.
+static inline int32_t kerf_q8_shift(int32_t shift) { return shift < 1 ? 1 : shift > 62 ? 62 : shift; }
+
+#endif

@@ -1,0 +1,155 @@
+// The blocked 8-bit product: blocks of rows that stay in the second cache, times panels of 16 columns two at a time.
+//
+// The tasks depend on the shape alone. A task that gathers its rows does so into a slot of the scratch; there are as
+// many slots as tasks can run at once.
+#include "gemm_u8.h"
+
+enum { BLOCK_BYTES = 128 << 10, TILE_ROWS = 14, MAX_BLOCK = 168, MAX_SLOTS = 32, LEAST_TASKS = 8 };
+
+typedef struct plan {
+  int64_t blocks, panels, ld;  // blocks of 4 k; ld: bytes of a gathered row
+  int64_t rows, row_tasks;     // rows of a task
+  int64_t chunk, chunks;       // panels of a task
+  int64_t tasks, slots;
+} plan;
+
+static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups) {
+  plan p = {.blocks = kerf_ceil_div(k, 4), .panels = kerf_ceil_div(n, KERF_Q8_PANEL)};
+  p.ld = p.blocks * 4;
+  int64_t rows = kerf_min(p.ld ? BLOCK_BYTES / p.ld : MAX_BLOCK, MAX_BLOCK);
+  p.rows = kerf_max(rows / TILE_ROWS * TILE_ROWS, TILE_ROWS);
+  // Small products: halve the blocks until there is work for a few threads.
+  while (p.rows > 2 * TILE_ROWS && kerf_ceil_div(m, p.rows) * groups < LEAST_TASKS) {
+    p.rows = p.rows / 2 / TILE_ROWS * TILE_ROWS;
+  }
+  p.row_tasks = kerf_ceil_div(m, p.rows);
+  int64_t wanted = p.row_tasks > 0 ? kerf_ceil_div(LEAST_TASKS, p.row_tasks * groups) : 1;
+  p.chunk = kerf_max(kerf_ceil_div(p.panels, wanted), 4);
+  p.chunk += p.chunk & 1;
+  p.chunks = kerf_ceil_div(p.panels, p.chunk);
+  p.tasks = p.row_tasks * p.chunks * groups;
+  p.slots = kerf_min(p.tasks, MAX_SLOTS);
+  return p;
+}
+
+uint64_t kerf_q8_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled) {
+  plan p = make_plan(m, n, k, groups);
+  return filled ? (uint64_t)p.slots * kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld)) : 0;
+}
+
+typedef struct job {
+  const kerf_q8 *g;
+  const kerf_q8_isa *isa;
+  plan p;
+  uint8_t *scratch;
+  int64_t slot_bytes;
+  uint32_t taken;  // slots in use, as a mask
+} job;
+
+static int take_slot(job *j) {
+  uint32_t taken = __atomic_load_n(&j->taken, __ATOMIC_RELAXED);
+  for (;;) {
+    int slot = __builtin_ctz(~taken);
+    if (__atomic_compare_exchange_n(&j->taken, &taken, taken | 1u << slot, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+      return slot;
+    }
+  }
+}
+
+static void load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
+                         kerf_q8_columns *p) {
+  const int32_t *sums = (const int32_t *)(const void *)(g->packed + group * g->packed_group) + column;
+  int64_t at = group * g->n + column;
+  uint32_t correction = (uint32_t)(isa->offset - g->x_zero);
+  memset(p, 0, sizeof *p);
+  for (int c = 0; c < columns; c++) p->init[c] = (int32_t)(correction * (uint32_t)sums[c]);
+  if (g->y_u8) {
+    for (int c = 0; c < columns; c++) {
+      p->init[c] = (int32_t)((uint32_t)p->init[c] + (uint32_t)g->bias[at + c]);
+      p->multiplier[c] = g->multiplier[at + c];
+    }
+    for (int c = 0; c < KERF_Q8_TILE; c++) p->shift[c] = c < columns ? kerf_q8_shift(g->shift[at + c]) : 1;
+  } else if (g->y_f32) {
+    memcpy(p->scale, g->scale + at, (size_t)columns * sizeof(float));
+    if (g->bias_f32) memcpy(p->bias, g->bias_f32 + at, (size_t)columns * sizeof(float));
+  }
+}
+
+static void store_f32(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
+                      const kerf_q8_columns *p, int64_t offset, int64_t ld) {
+  float *y = g->y_f32 + offset;
+  isa->scale(rows, columns, acc, p, y, ld);
+  for (int r = 0; r < rows; r++, y += ld) {
+    const float *residual = g->residual ? g->residual + offset + r * ld : NULL;
+    if (g->residual_mode == 1) for (int c = 0; c < columns; c++) y[c] += residual[c];
+    if (g->act.function != KERF_UNARY_IDENTITY) isa->unary(y, y, columns, &g->act);
+    if (g->residual_mode == 2) for (int c = 0; c < columns; c++) y[c] += residual[c];
+  }
+}
+
+static void store_u8(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
+                     const kerf_q8_columns *p, uint8_t *y, int64_t ld) {
+  isa->requantize(rows, columns, acc, p, &g->output, y, ld);
+  const uint8_t *table = g->output.table;
+  if (!table) return;
+  for (int r = 0; r < rows; r++, y += ld) {
+    for (int c = 0; c < columns; c++) y[c] = table[y[c]];
+  }
+}
+
+static void store_i32(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, int32_t *y, int64_t ld) {
+  for (int r = 0; r < rows; r++, y += ld, acc += KERF_Q8_TILE) {
+    for (int c = 0; c < columns; c++) y[c] = (int32_t)((uint32_t)acc[c] + (uint32_t)p->init[c]);
+  }
+}
+
+/// Rows row ..< row + rows of a group, whose A begins at `a`, times panels first ..< last.
+static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, int64_t first, int64_t last,
+                      const uint8_t *a, int64_t lda) {
+  const kerf_q8 *g = j->g;
+  const int64_t stride = j->p.blocks * 64, ld = g->n * g->groups;
+  const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + j->p.panels * 64;
+  _Alignas(64) int32_t acc[TILE_ROWS * KERF_Q8_TILE];
+  _Alignas(64) kerf_q8_columns columns;
+  for (int64_t panel = first; panel < last; panel += 2) {
+    const int panels = (int)kerf_min(2, last - panel);
+    const int64_t column = panel * KERF_Q8_PANEL;
+    const int count = (int)kerf_min(panels * KERF_Q8_PANEL, g->n - column);
+    load_columns(g, j->isa, group, column, count, &columns);
+    for (int64_t r = 0; r < rows; r += j->isa->rows) {
+      const int n = (int)kerf_min(j->isa->rows, rows - r);
+      const int64_t offset = (row + r) * ld + group * g->n + column;
+      j->isa->tile(n, panels, j->p.blocks, a + r * lda, lda, b + panel * stride, stride, acc);
+      if (g->y_u8) store_u8(g, j->isa, n, count, acc, &columns, g->y_u8 + offset, ld);
+      else if (g->y_f32) store_f32(g, j->isa, n, count, acc, &columns, offset, ld);
+      else store_i32(n, count, acc, &columns, g->y_i32 + offset, ld);
+    }
+  }
+}
+
+static void run_slot(void *context, int64_t index) {
+  job *j = context;
+  const kerf_q8 *g = j->g;
+  const plan *p = &j->p;
+  int64_t begin = p->tasks * index / p->slots, end = p->tasks * (index + 1) / p->slots, filled = -1;
+  int slot = g->fill ? take_slot(j) : 0;
+  uint8_t *rows_at = g->fill ? j->scratch + slot * j->slot_bytes : NULL;
+  for (int64_t task = begin; task < end; task++) {
+    int64_t chunk = task % p->chunks, rest = task / p->chunks;
+    int64_t row = rest % p->row_tasks * p->rows, group = rest / p->row_tasks;
+    int64_t rows = kerf_min(p->rows, g->m - row), first = chunk * p->chunk;
+    const uint8_t *a = g->fill ? rows_at : g->a + group * g->a_group + row * g->lda;
+    if (g->fill && filled != rest) g->fill(g, group, row, rows, rows_at, p->ld);
+    filled = rest;
+    run_block(j, group, row, rows, first, kerf_min(first + p->chunk, p->panels), a, g->fill ? p->ld : g->lda);
+  }
+  if (g->fill) __atomic_fetch_and(&j->taken, ~(1u << slot), __ATOMIC_RELEASE);
+}
+
+void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool) {
+  if (g->m == 0 || g->n == 0 || g->groups == 0) return;
+  job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups), .scratch = scratch};
+  j.slot_bytes = (int64_t)kerf_align((uint64_t)(kerf_min(j.p.rows, g->m) * j.p.ld));
+  bool large = (double)g->m * (double)g->n * (double)g->k * (double)g->groups > 2e6;
+  kerf_parallel(large ? pool : NULL, run_slot, &j, j.p.slots);
+}
