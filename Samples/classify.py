@@ -7,8 +7,8 @@ from common import Row, check, compile_model, decisions_agree, expected
 def classify(folder, model, backend, precision, outputs, seconds):
   """Compiles one classifier, runs it on the test split and compares with the stored onnxruntime outputs.
 
-  Returns the row, the bundle and the outputs [n, classes]. `folder` holds x_test.npy [n, ...], y_test.npy [n] int64, x_calibration.npy
-  and, per model, the reference output [n, classes] named in expected.json.
+  Returns the row, the bundle and the outputs [n, classes]. `folder` holds x_test.npy [n, ...],
+  y_test.npy [n] int64, x_calibration.npy and, per model, the reference output [n, classes] named in expected.json.
   """
   want = expected(folder)["models"][model]
   name = want["input"]

@@ -1,4 +1,4 @@
-"""What every sample's run.py shares: command-line options, one measured row, and the comparison with expected values."""
+"""What every sample's run.py shares: command-line options, one measured row, the bounds of expected.json."""
 import argparse
 import dataclasses
 import json

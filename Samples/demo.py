@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs all samples as fp32 and int8 and prints one table: size, load, latency, accuracy and agreement.
 
-Needs numpy; Pillow and matplotlib for the pictures. Exit 1 when a sample fails or leaves the bounds it is known to keep.
+Needs numpy; Pillow and matplotlib for the pictures. Exit 1 when a sample fails or leaves the bounds in its
+expected.json.
 """
 import argparse
 import dataclasses

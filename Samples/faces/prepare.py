@@ -57,7 +57,7 @@ def main():
   mean = crops[1::2].mean((2, 3), keepdims=True)
   crops[1::2] = np.clip((crops[1::2] - mean) * 2 + mean, 0, 1)  # every second one with twice the contrast
   np.save(HERE / "x_calibration.npy", crops)
-  print(f"{len(patches)} patches of {patches.shape[1]} pixels, window {WINDOW}, {len(PYRAMID)} scales, {len(crops)} crops")
+  print(f"{len(patches)} patches of {patches.shape[1]} pixels, window {WINDOW}, {len(PYRAMID)} scales")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ def train(name, network, front, spoken):
       optimizer.step()
       schedule.step()
       sums += loss.item() * len(batch)
-    print(f"{name} epoch {round_ + 1}: loss {sums / len(labels):.3f}, {time.process_time() - started:.0f} s", flush=True)
+    seconds = time.process_time() - started
+    print(f"{name} epoch {round_ + 1}: loss {sums / len(labels):.3f}, {seconds:.0f} s", flush=True)
 
 
 def export(whole, path):
