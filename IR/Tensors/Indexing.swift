@@ -14,7 +14,7 @@ public func normalizedAxis(_ axis: Int, rank: Int, _ what: String = "axis") thro
 }
 
 /// The shape both broadcast to by numpy's rule (ONNX "Broadcasting in ONNX", multidirectional). A symbol against 1 gives
-/// the symbol; two different symbols give the unknown dimension, to be checked when running.
+/// the symbol; two different symbols give their maximum, to be checked when running.
 public func broadcast(_ a: Shape, _ b: Shape) throws(Diagnostic) -> Shape {
   var result: Shape = []
   let rank = max(a.count, b.count)
@@ -33,7 +33,8 @@ public func broadcast(_ a: Shape, _ b: Shape) throws(Diagnostic) -> Shape {
     } else if x.isEqual(to: y) == false {
       throw .invalid("shapes \(describe(a)) and \(describe(b)) do not broadcast: axis \(axis) is \(x) against \(y)")
     } else {
-      result.append(.unknown)
+      // Two symbols: equal, or one of them is 1 (checked when running).
+      result.append(Dim.maximum(x, y))
     }
   }
   return result

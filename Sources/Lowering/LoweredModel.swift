@@ -1,0 +1,29 @@
+import Bundle
+import IR
+
+/// A program with its weights, ready to be written.
+public struct LoweredModel: Sendable {
+  public var program: Program
+  /// Pieces of the weight section in order; gaps up to the next offset are zero.
+  public var weights: [(offset: UInt64, storage: TensorStorage)]
+  public var weightBytes: UInt64
+  public var layers: [LayerSummary]
+  /// Nodes that run by reference evaluation, with the reason.
+  public var hostCalls: [(node: String, reason: String)]
+}
+
+/// One step as the report lists it.
+public struct LayerSummary: Sendable {
+  public var name: String
+  /// ONNX operator.
+  public var `operator`: String
+  /// Kernel operation, or `reference`.
+  public var kernel: String
+  /// `f32`, `u8`, ….
+  public var precision: String
+  /// Fraction of weights that are zero.
+  public var sparsity: Double
+  /// Bits a weight takes.
+  public var bits: Int
+  public var weightBytes: Int
+}
