@@ -82,6 +82,7 @@ final class GraphLowering {
       return try lowerToHost(node, reason: LoweringCatalog.referenceReason(name))
     }
     guard let problem = obstacle(node) else {
+      if let quantized = LoweringCatalog.quantizedRules[name], try quantized(self, node) { return }
       if try rule(self, node) { return }
       return try lowerToHost(node, reason: "no kernel takes these element types, shapes or attributes")
     }
@@ -98,16 +99,20 @@ final class GraphLowering {
       guard isTensor(output), let shape = graph.type(output).tensor?.shape else {
         return "an output is a \(graph.type(output))"
       }
-      if shape.contains(where: { builder.expression($0) == nil }), !(node.op is any SubgraphOperator) {
+      if shape.contains(where: { builder.expression($0) == nil }), !GraphLowering.hasBodies(node) {
         return "the output's size depends on data"
       }
     }
     return nil
   }
 
+  private static func hasBodies(_ node: Node) -> Bool {
+    ["If", "Loop", "Scan", "SequenceMap"].contains(Swift.type(of: node.op).name)
+  }
+
   /// Integer vectors whose elements are dimension arithmetic are computed while planning, if anything reads them.
   private func deferShapeArithmetic(_ node: Node) throws(Diagnostic) -> Bool {
-    guard !(node.op is any SubgraphOperator) else { return false }
+    guard !GraphLowering.hasBodies(node) else { return false }
     var resolved: [(ValueID, [Int32])] = []
     for output in node.outputs {
       guard let contents = graph[output].contents, isTensor(output) else { return false }
@@ -237,6 +242,12 @@ final class GraphLowering {
       result.append(expression)
     }
     return result
+  }
+
+  /// A computed value that turned out constant.
+  func placeConstant(_ value: ValueID, _ tensor: Tensor) throws(Diagnostic) {
+    let slot = try constantSlot(tensor, .identity(tensor.rank), computeType(value))
+    _ = adopt(value, slot, .identity(tensor.rank), computeType(value))
   }
 
   /// Layouts in which a value stands already, or would for free; none for a constant.

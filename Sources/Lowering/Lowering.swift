@@ -1,1 +1,12 @@
-// The Lowering target.
+import Bundle
+import IR
+
+/// Graph to program: which kernel computes each node, in which layout, with weights packed. What no kernel takes becomes
+/// a host call. Throws an internal error where the graph is not what the verifier promises.
+public func lower(_ graph: Graph) throws(Diagnostic) -> LoweredModel {
+  let weights = WeightStore()
+  let record = LoweringRecord()
+  let program = try GraphLowering(graph, weights: weights, record: record).lower()
+  return LoweredModel(
+    program: program, weights: weights.chunks, weightBytes: weights.size, layers: record.layers, hostCalls: record.hostCalls)
+}

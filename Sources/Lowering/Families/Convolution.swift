@@ -1,0 +1,163 @@
+import Bundle
+import IR
+import Kernels
+
+/// Convolutions, channels-last, with weights packed now. 1-D convolutions run as 2-D ones of height 1.
+extension LoweringCatalog {
+  static let convolution: [String: LoweringRule] = ["Conv": conv, "ConvTranspose": convTranspose]
+
+  static let conv: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else { return false }
+    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else { return false }
+    let weights = FilterShape(w.shape, group: op.group)
+    let floats = w.wide(Float.self)
+    let packed: Int32
+    let isDepthwise = weights.isDepthwise
+    if isDepthwise {
+      packed = try l.builder.packed(kerf_pack_depthwise_f32_size(weights.oc, weights.kh, weights.kw)) {
+        kerf_pack_depthwise_f32(weights.oc, weights.kh, weights.kw, floats, $0)
+      }
+    } else {
+      let (oc, c, kh, kw, g) = (weights.oc, weights.c, weights.kh, weights.kw, weights.group)
+      packed = try l.builder.packed(kerf_pack_conv2d_f32_size(oc, c, kh, kw, g)) {
+        kerf_pack_conv2d_f32(oc, c, kh, kw, g, floats, $0)
+      }
+    }
+    let y = node.outputs[0]
+    let layout = Layout.channelsLast(l.rank(x))
+    let image = try ImageView(l, x, layout)
+    let bias = try l.optionalSlot(node, 2)
+    let residual = try l.residual(node, 3, layout, after: op.residualAfterActivation)
+    var attributes = try l.geometry(op.window, l.shape(x), w.shape)
+    if !isDepthwise { attributes += [.int(op.group), .int(Int(weights.oc))] }
+    attributes += op.activation.attributes + [.int(residual.mode)]
+    let result = try ImageView(l, result: y, layout)
+    let inputs = [image.slot, packed, bias, try residual.slot.map { (s) throws(Diagnostic) in try l.image(s, l.shape(y)) } ?? -1]
+    l.emit(isDepthwise ? Op.depthwise : Op.conv2d, inputs, [result.slot], attributes, node)
+    return true
+  }
+
+  private static let convTranspose: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else { return false }
+    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else { return false }
+    let (c, oc) = (Int64(w.shape[0]), Int64(w.shape[1]))
+    let kh = Int64(w.rank == 4 ? w.shape[2] : 1)
+    let kw = Int64(w.shape[w.rank - 1])
+    guard let pads = op.resolvedPads(input: l.shape(x), kernel: Array(w.shape.dropFirst(2)), output: l.shape(node.outputs[0])) else {
+      return false
+    }
+    let floats = w.wide(Float.self)
+    let packed = try l.builder.packed(kerf_pack_conv_transpose2d_f32_size(c, oc, kh, kw, Int64(op.group))) {
+      kerf_pack_conv_transpose2d_f32(c, oc, kh, kw, Int64(op.group), floats, $0)
+    }
+    let layout = Layout.channelsLast(l.rank(x))
+    let image = try ImageView(l, x, layout)
+    var window = op.window
+    window.pads = pads
+    window.autoPad = .notSet
+    var attributes = try l.geometry(window, l.shape(x), w.shape)
+    attributes += [.int(op.group), .int(Int(oc) * op.group)] + op.activation.attributes
+    let bias = try l.optionalSlot(node, 2)
+    let result = try ImageView(l, result: node.outputs[0], layout)
+    l.emit(Op.convTranspose2d, [image.slot, packed, bias], [result.slot], attributes, node)
+    return true
+  }
+}
+
+/// Dimensions of a filter [OC, C/group, (KH,) KW].
+struct FilterShape {
+  let oc: Int64
+  let c: Int64
+  let kh: Int64
+  let kw: Int64
+  let group: Int64
+
+  init(_ shape: [Int], group: Int) {
+    oc = Int64(shape[0])
+    c = Int64(shape[1])
+    kh = Int64(shape.count == 4 ? shape[2] : 1)
+    kw = Int64(shape[shape.count - 1])
+    self.group = Int64(group)
+  }
+
+  /// One input channel per output channel.
+  var isDepthwise: Bool { c == 1 && group == oc && group > 1 }
+}
+
+/// A value seen as an image [N,H,W,C]; signals [N,W,C] get a height of 1.
+struct ImageView {
+  let slot: Int32
+
+  init(_ l: GraphLowering, _ value: ValueID, _ layout: Layout, type: ElementType? = nil) throws(Diagnostic) {
+    slot = try l.image(l.slot(value, layout, type: type), l.shape(value))
+  }
+
+  init(_ l: GraphLowering, result value: ValueID, _ layout: Layout, type: ElementType? = nil) throws(Diagnostic) {
+    guard layout.rank == 3 else {
+      slot = try l.result(value, layout, type: type)
+      return
+    }
+    let dims = try l.dims(layout.physical(l.shape(value)))
+    let kind = type ?? l.computeType(value)
+    slot = l.builder.resultSlot(kind.rawValue, [dims[0], l.builder.constant(1), dims[1], dims[2]])
+    try l.alias(value, slot, layout, type: kind)
+  }
+}
+
+extension GraphLowering {
+  /// A channels-last slot of a value of that logical shape as an image.
+  func image(_ slot: Int32, _ shape: Shape) throws(Diagnostic) -> Int32 {
+    guard shape.count == 3 else { return slot }
+    let dims = builder.dims(slot)
+    return view(slot, [dims[0], builder.constant(1), dims[1], dims[2]])
+  }
+
+  /// The slot of an optional input, -1 where it is absent.
+  func optionalSlot(_ node: Node, _ index: Int) throws(Diagnostic) -> Int32 {
+    guard index < node.inputs.count, let value = node.inputs[index] else { return -1 }
+    return try slot(value)
+  }
+
+  /// The residual input of a fused node, and the kernels' residual mode.
+  func residual(_ node: Node, _ index: Int, _ layout: Layout, after: Bool) throws(Diagnostic) -> (slot: Int32?, mode: Int) {
+    guard index < node.inputs.count, let value = node.inputs[index] else { return (nil, 0) }
+    return (try slot(value, layout), after ? 2 : 1)
+  }
+
+  /// The ten geometry attributes of a window over an input [N, C, (H,) W]. `filter` ends with the kernel's extents.
+  func geometry(_ window: Window, _ input: Shape, _ filter: [Int]) throws(Diagnostic) -> [Step.Attribute] {
+    let rank = input.count - 2
+    let kernel = Array(filter.suffix(rank))
+    var begins: [Dim] = []
+    var ends: [Dim] = []
+    for axis in 0..<rank {
+      let (begin, end) = window.symbolicPadding(axis, rank: rank, input: input[axis + 2], kernel: kernel[axis])
+      begins.append(begin)
+      ends.append(end)
+    }
+    func pair(_ value: (Int) -> Int, _ missing: Int) -> [Step.Attribute] {
+      (rank == 1 ? [.int(missing)] : []) + (0..<rank).map { .int(value($0)) }
+    }
+    var attributes = pair({ kernel[$0] }, 1) + pair({ window.stride($0) }, 1) + pair({ window.dilation($0) }, 1)
+    for dim in (rank == 1 ? [Dim(0)] : []) + begins { attributes.append(try LoweringCatalog.attribute(self, dim)) }
+    for dim in (rank == 1 ? [Dim(0)] : []) + ends { attributes.append(try LoweringCatalog.attribute(self, dim)) }
+    return attributes
+  }
+}
+
+extension Window {
+  /// Padding of an axis whose input may be symbolic. SAME: ONNX Conv, "auto_pad".
+  func symbolicPadding(_ axis: Int, rank: Int, input: Dim, kernel: Int) -> (begin: Dim, end: Dim) {
+    switch autoPad {
+    case .valid: return (0, 0)
+    case .notSet: return (Dim(pads?[axis] ?? 0), Dim(pads?[axis + rank] ?? 0))
+    case .sameUpper, .sameLower:
+      let step = Dim(stride(axis))
+      let span = Dim((kernel - 1) * dilation(axis) + 1)
+      guard let output = input.ceilQuotient(by: step) else { return (0, 0) }
+      let total = Dim.maximum((output - 1) * step + span - input, 0)
+      guard let half = total.quotient(by: 2) else { return (0, 0) }
+      return autoPad == .sameUpper ? (half, total - half) : (total - half, half)
+    }
+  }
+}

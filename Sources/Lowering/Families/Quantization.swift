@@ -1,0 +1,85 @@
+import Bundle
+import IR
+import Kernels
+
+/// Quantize and dequantize on their own, and the integer products of ONNX.
+extension LoweringCatalog {
+  static let quantization: [String: LoweringRule] = [
+    "QuantizeLinear": quantize, "DequantizeLinear": dequantize, "DynamicQuantizeLinear": dynamicQuantize,
+    "MatMulInteger": matmulInteger, "ConvInteger": convInteger,
+  ]
+
+  private static let quantize: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? QuantizeLinear, let x = node.inputs[0], op.blockSize == 0 else { return false }
+    let y = node.outputs[0]
+    if let source = l.dequantized(x), let parameters = QuantizationParameters(l, node), l.element(y) == .uint8 {
+      if parameters == source.parameters { return try share(l, source.source, y) }
+      try emitTable(l, node, source.source, y) { parameters.code(source.parameters.value($0)) }
+      return true
+    }
+    guard l.computeType(x) == .float32, [.uint8, .int8, .uint16, .int16].contains(l.element(y)) else { return false }
+    return try emit(l, node, Op.quantize, x, op.axis)
+  }
+
+  private static let dequantize: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0], op.blockSize == 0 else { return false }
+    let y = node.outputs[0]
+    if let tensor = l.weights(y) {
+      l.defer_(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
+      return true
+    }
+    guard [.uint8, .int8, .uint16, .int16, .int32].contains(l.element(x)), l.computeType(y) == .float32 else { return false }
+    guard try parameters(l, node, op.axis, .identity(l.rank(x))) != nil else { return false }
+    l.defer_(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.axis) }
+    return true
+  }
+
+  private static func emit(_ l: GraphLowering, _ node: Node, _ op: UInt16, _ x: ValueID, _ axis: Int) throws(Diagnostic) -> Bool {
+    let layout = try l.commonLayout([x], rank: l.rank(x))
+    guard let (slots, position) = try parameters(l, node, axis, layout) else { return false }
+    let y = node.outputs[0]
+    l.emit(op, [try l.slot(x, layout)] + slots, [try l.result(y, layout)], [.int(position)], node)
+    return true
+  }
+
+  /// Slots of scale and zero point, and the physical axis (-1: one for all); nil where shapes are unusual.
+  private static func parameters(
+    _ l: GraphLowering, _ node: Node, _ axis: Int, _ layout: Layout
+  ) throws(Diagnostic) -> (slots: [Int32], axis: Int)? {
+    guard let scale = node.inputs[1], l.computeType(scale) == .float32, l.rank(scale) <= 1 else { return nil }
+    let zero = node.inputs.count > 2 ? node.inputs[2] : nil
+    let isScalar = l.rank(scale) == 0 || l.shape(scale) == [1]
+    if let zero, l.shape(zero) != l.shape(scale) { return nil }
+    let one = [l.builder.constant(1)]
+    func flat(_ slot: Int32) -> Int32 { isScalar ? l.view(slot, one) : slot }
+    let slots = [flat(try l.slot(scale)), try zero.map { (z) throws(Diagnostic) in flat(try l.slot(z)) } ?? -1]
+    if isScalar { return (slots, -1) }
+    return (slots, layout.position(try normalizedAxis(axis, rank: layout.rank)))
+  }
+
+  private static let dynamicQuantize: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let x = node.inputs[0] else { return false }
+    let layout = try l.commonLayout([x], rank: l.rank(x))
+    let results = [try l.result(node.outputs[0], layout), try l.result(node.outputs[1]), try l.result(node.outputs[2])]
+    l.emit(Op.dynamicQuantize, [try l.slot(x, layout)], results, [], node)
+    return true
+  }
+
+  private static let matmulInteger: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let a = node.inputs[0], let b = node.inputs[1], l.rank(a) >= 2, l.rank(b) >= 2 else { return false }
+    let inputs = [try l.slot(a), try l.slot(b), try l.optionalSlot(node, 2), try l.optionalSlot(node, 3)]
+    l.emit(Op.matmulInt, inputs, [try l.result(node.outputs[0])], [], node)
+    return true
+  }
+
+  private static let convInteger: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? ConvInteger, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else { return false }
+    guard l.rank(x) == 4 else { return false }
+    let layout = Layout.channelsLast(4)
+    let filter = l.builder.weight(try w.permuted([0, 2, 3, 1]))
+    let attributes = try l.geometry(op.window, l.shape(x), w.shape) + [.int(op.group)]
+    let inputs = [try l.slot(x, layout), filter, try l.optionalSlot(node, 2), try l.optionalSlot(node, 3)]
+    l.emit(Op.convInt, inputs, [try l.result(node.outputs[0], layout)], attributes, node)
+    return true
+  }
+}

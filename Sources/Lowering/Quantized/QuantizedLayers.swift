@@ -1,0 +1,152 @@
+import Bundle
+import IR
+import Kernels
+
+/// Convolutions and matrix products on 8-bit codes: dequantize → operator → quantize becomes one kernel; without the
+/// quantize at the end, one kernel with a float result.
+extension LoweringCatalog {
+  static let quantizedLayers: [String: LoweringRule] = ["Conv": quantizedConv, "Gemm": quantizedGemm, "MatMul": quantizedMatMul]
+
+  private static let quantizedConv: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? Conv, let x = l.dequantized(node.inputs[0]), l.rank(x.source) == 4 || l.rank(x.source) == 3,
+      let w = l.quantizedWeights(node.inputs[1], channelAxis: 0)
+    else { return false }
+    let filter = FilterShape(w.codes.shape, group: op.group)
+    let layer = QuantizedLayer(
+      input: x.parameters, scales: w.scales, bias: node.inputs.count > 2 ? node.inputs[2] : nil,
+      residual: node.inputs.count > 3 ? node.inputs[3] : nil, residualAfter: op.residualAfterActivation,
+      activation: op.activation)
+    let isDepthwise = filter.isDepthwise
+    guard let plan = layer.plan(l, node, codesOnly: isDepthwise) else { return false }
+    let codes = Array(w.codes.bytes.bindMemory(to: Int8.self))
+    let packed: Int32
+    if isDepthwise {
+      packed = try l.builder.packed(kerf_pack_depthwise_s8_size(filter.oc, filter.kh, filter.kw)) {
+        kerf_pack_depthwise_s8(filter.oc, filter.kh, filter.kw, codes, $0)
+      }
+    } else {
+      let (oc, c, kh, kw, g) = (filter.oc, filter.c, filter.kh, filter.kw, filter.group)
+      packed = try l.builder.packed(kerf_pack_conv2d_s8_size(oc, c, kh, kw, g)) {
+        kerf_pack_conv2d_s8(oc, c, kh, kw, g, codes, $0)
+      }
+    }
+    let layout = Layout.channelsLast(l.rank(x.source))
+    let image = try ImageView(l, x.source, layout)
+    var attributes = try l.geometry(op.window, l.shape(x.source), w.codes.shape)
+    if !isDepthwise { attributes += [.int(op.group), .int(Int(filter.oc))] }
+    let kernel = isDepthwise ? Op.depthwiseU8 : plan.isCodes ? Op.conv2dU8 : Op.conv2dU8F32
+    try plan.emit(l, node, kernel, image.slot, packed, attributes, layout)
+    return true
+  }
+
+  private static let quantizedGemm: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? Gemm, !op.transA, op.alpha == 1, op.beta == 1 || node.inputs.count < 3 else { return false }
+    let channelAxis = op.transB ? 0 : 1
+    return try product(
+      l, node, transB: op.transB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
+  }
+
+  private static let quantizedMatMul: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let op = node.op as? MatMul, !op.transA, op.alpha == 1 else { return false }
+    let channelAxis = op.transB ? 0 : 1
+    return try product(
+      l, node, transB: op.transB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
+  }
+
+  private static func product(
+    _ l: GraphLowering, _ node: Node, transB: Bool, _ channelAxis: Int, residualAfter: Bool, activation: Activation
+  ) throws(Diagnostic) -> Bool {
+    guard let x = l.dequantized(node.inputs[0]), let b = node.inputs[1], l.rank(b) == 2, l.rank(x.source) >= 2,
+      let w = l.quantizedWeights(b, channelAxis: channelAxis)
+    else { return false }
+    let layer = QuantizedLayer(
+      input: x.parameters, scales: w.scales, bias: node.inputs.count > 2 ? node.inputs[2] : nil,
+      residual: node.inputs.count > 3 ? node.inputs[3] : nil, residualAfter: residualAfter, activation: activation)
+    guard let plan = layer.plan(l, node, codesOnly: false) else { return false }
+    let n = w.codes.shape[channelAxis]
+    let k = w.codes.shape[1 - channelAxis]
+    let codes = Array(w.codes.bytes.bindMemory(to: Int8.self))
+    let packed = try l.builder.packed(kerf_pack_gemm_s8_size(Int64(k), Int64(n))) {
+      kerf_pack_gemm_s8(Int64(k), Int64(n), transB ? 1 : 0, codes, $0)
+    }
+    let slot = try l.slot(x.source)
+    let kernel = plan.isCodes ? Op.gemmU8 : Op.gemmU8F32
+    try plan.emit(l, node, kernel, slot, packed, [.int(k), .int(n)], .identity(l.rank(node.outputs[0])))
+    return true
+  }
+}
+
+/// What an 8-bit layer computes besides its products.
+private struct QuantizedLayer {
+  let input: QuantizationParameters
+  let scales: [Double]
+  let bias: ValueID?
+  let residual: ValueID?
+  let residualAfter: Bool
+  let activation: Activation
+
+  enum Result {
+    case codes(reader: Node, y: QuantizationParameters, low: Int, high: Int, factors: [FixedPoint], bias: [Int32])
+    case floats(bias: Tensor?)
+  }
+
+  struct Plan {
+    let layer: QuantizedLayer
+    let result: Result
+    var isCodes: Bool { if case .codes = result { true } else { false } }
+  }
+
+  /// Codes out where a quantize follows and the activation only limits; floats where the kernel can; else nil.
+  func plan(_ l: GraphLowering, _ node: Node, codesOnly: Bool) -> Plan? {
+    if residual == nil, let reader = l.quantizedReader(node), let range = l.codeRange(activation, reader.parameters),
+      let steps = l.quantizedBias(bias, inputScale: input.scale, scales)
+    {
+      let factors = scales.compactMap { FixedPoint(input.scale * $0 / reader.parameters.scale) }
+      if factors.count == scales.count {
+        return Plan(
+          layer: self,
+          result: .codes(
+            reader: reader.node, y: reader.parameters, low: range.low, high: range.high, factors: factors, bias: steps))
+      }
+    }
+    guard !codesOnly, activation.kernelCode != nil else { return nil }
+    if bias == nil { return Plan(layer: self, result: .floats(bias: nil)) }
+    guard let tensor = l.weights(bias), tensor.count == scales.count else { return nil }
+    return Plan(layer: self, result: .floats(bias: Tensor(tensor.wide(Float.self), shape: [scales.count])))
+  }
+}
+
+extension QuantizedLayer.Plan {
+  /// Emits the step; `attributes` are those before x_zero.
+  func emit(
+    _ l: GraphLowering, _ node: Node, _ kernel: UInt16, _ x: Int32, _ packed: Int32, _ attributes: [Step.Attribute], _ layout: Layout
+  ) throws(Diagnostic) {
+    let zero = Step.Attribute.int(layer.input.zero)
+    switch result {
+    case .codes(let reader, let y, let low, let high, let factors, let bias):
+      let inputs = [
+        x, packed, l.builder.weight(Tensor(bias)), l.builder.weight(Tensor(factors.map(\.multiplier))),
+        l.builder.weight(Tensor(factors.map(\.shift))), -1,
+      ]
+      let limits: [Step.Attribute] = [zero, .int(y.zero), .int(low), .int(high)]
+      let slot = isImageKernel(kernel) ? try ImageView(l, result: reader.outputs[0], layout, type: .uint8).slot : try l.result(reader.outputs[0], layout, type: .uint8)
+      l.emit(kernel, inputs, [slot], attributes + limits, node)
+      l.covered.insert(reader.id)
+    case .floats(let bias):
+      let scales = l.builder.weight(Tensor(layer.scales.map { Float(layer.input.scale * $0) }))
+      let isImage = kernel == Op.conv2dU8F32
+      var residual: Int32 = -1
+      if let value = layer.residual {
+        residual = try l.slot(value, layout)
+        if isImage { residual = try l.image(residual, l.shape(node.outputs[0])) }
+      }
+      let mode = layer.residual == nil ? 0 : layer.residualAfter ? 2 : 1
+      let output =
+        isImage ? try ImageView(l, result: node.outputs[0], layout).slot : try l.result(node.outputs[0], layout)
+      let inputs = [x, packed, scales, bias.map { l.builder.weight($0) } ?? -1, residual]
+      l.emit(kernel, inputs, [output], attributes + [zero] + layer.activation.attributes + [.int(mode)], node)
+    }
+  }
+}
+
+private func isImageKernel(_ kernel: UInt16) -> Bool { kernel == Op.conv2dU8 || kernel == Op.depthwiseU8 }
