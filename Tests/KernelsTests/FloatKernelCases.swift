@@ -6,4 +6,12 @@ let floatKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_CONV2D_F32): convolutionCases,
   UInt16(KERF_OP_DEPTHWISE_F32): depthwiseCases,
   UInt16(KERF_OP_UNARY_F32): unaryCases,
+  UInt16(KERF_OP_BINARY_F32): binaryCases,
+  UInt16(KERF_OP_SCALE_SHIFT_F32): scaleShiftCases,
+  UInt16(KERF_OP_SOFTMAX_F32): softmaxCases,
+  UInt16(KERF_OP_LAYER_NORM_F32): layerNormCases,
+  UInt16(KERF_OP_GROUP_NORM_F32): groupNormCases,
+  UInt16(KERF_OP_REDUCE_F32): reduceCases,
+  UInt16(KERF_OP_MAX_POOL_F32): maxPoolCases,
+  UInt16(KERF_OP_AVG_POOL_F32): averagePoolCases,
 ]

@@ -1,0 +1,4 @@
+// AVG_POOL_F32 in plain C.
+#include "../core/simd_portable.h"
+#include "avg_pool_f32_kernel.h"
+#include "../core/simd_end.h"

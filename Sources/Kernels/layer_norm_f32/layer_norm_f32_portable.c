@@ -1,0 +1,4 @@
+// LAYER_NORM_F32 in plain C.
+#include "../core/simd_portable.h"
+#include "layer_norm_f32_kernel.h"
+#include "../core/simd_end.h"

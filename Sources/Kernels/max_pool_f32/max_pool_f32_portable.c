@@ -1,0 +1,4 @@
+// MAX_POOL_F32 in plain C.
+#include "../core/simd_portable.h"
+#include "max_pool_f32_kernel.h"
+#include "../core/simd_end.h"

@@ -1,0 +1,4 @@
+// SCALE_SHIFT_F32 in plain C.
+#include "../core/simd_portable.h"
+#include "scale_shift_f32_kernel.h"
+#include "../core/simd_end.h"
