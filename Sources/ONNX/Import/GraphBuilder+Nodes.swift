@@ -17,10 +17,14 @@ extension GraphBuilder {
 
   /// `Conv 'stem/conv1'`; nodes without a name are called after their first output.
   func label(_ node: ProtoNode) -> String {
-    let domain = OpsetTable.normalized(node.domain)
-    let qualified = domain.isEmpty ? node.operatorName.description : "\(domain).\(node.operatorName)"
     let name = nodeName(node)
-    return name.isEmpty ? qualified : "\(qualified) '\(name)'"
+    return operatorLabel(node) + (name.isEmpty ? "" : " '\(name)'")
+  }
+
+  private func operatorLabel(_ node: ProtoNode) -> String {
+    let domain = OpsetTable.normalized(node.domain)
+    let name = node.operatorName.isEmpty ? "(no operator)" : node.operatorName.description
+    return domain.isEmpty ? name : "\(domain).\(name)"
   }
 
   func nodeName(_ node: ProtoNode) -> Name {
@@ -48,8 +52,8 @@ extension GraphBuilder {
     let name = ascii(node.operatorName)
     let importers = name.flatMap { ImporterCatalog.find($0, domain: domain) }
     let op = name.flatMap { OperatorCatalog.find($0, domain: domain.string) }
-    guard let name, importers != nil || op != nil else {
-      importer.findings.addUnsupported(operator: label)
+    guard let name, op != nil || (importers != nil && ImporterCatalog.isRenamed(name)) else {
+      importer.findings.addUnsupported(operator: operatorLabel(node), node: nodeName(node))
       return nil
     }
     guard let opset = frames[frames.count - 1].opsets.version(of: domain) else {

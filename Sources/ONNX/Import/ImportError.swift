@@ -12,13 +12,15 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
 
 /// Collects findings while import goes on, so that the user sees all of them at once.
 struct Findings {
-  private(set) var diagnostics: [Diagnostic] = []
   private(set) var count = 0
-  private var unsupported: [String] = []
-  private var unsupportedCount = 0
+  private var diagnostics: [Diagnostic] = []
+  /// Nodes whose operator is not supported, by operator in order of appearance.
+  private var unsupported: [(name: String, nodes: [Name], count: Int)] = []
 
   /// Findings listed one by one; more are only counted.
-  static let listed = 50
+  private static let listed = 50
+  /// Nodes listed per operator that is not supported.
+  private static let listedNodes = 3
 
   var isEmpty: Bool { count == 0 }
 
@@ -28,22 +30,33 @@ struct Findings {
   }
 
   /// An operator that the catalog does not have: all of them make one message.
-  mutating func addUnsupported(operator label: String) {
+  mutating func addUnsupported(operator name: String, node: Name) {
     count += 1
-    unsupportedCount += 1
-    if unsupported.count < Self.listed { unsupported.append(label) }
+    guard let index = unsupported.firstIndex(where: { $0.name == name }) else {
+      unsupported.append((name, [node], 1))
+      return
+    }
+    unsupported[index].count += 1
+    if unsupported[index].nodes.count < Self.listedNodes { unsupported[index].nodes.append(node) }
   }
 
   var error: ImportError {
-    var all = diagnostics
-    if unsupportedCount > 0 {
-      let hidden = unsupportedCount - unsupported.count
-      let listed = unsupported.joined(separator: ", ") + (hidden > 0 ? " and \(hidden) more" : "")
-      let subject = unsupportedCount == 1 ? "1 operator is" : "\(unsupportedCount) operators are"
-      all.insert(.unsupported("\(subject) not supported: \(listed)"), at: 0)
-    }
-    let hidden = count - unsupportedCount - diagnostics.count
+    var all = unsupported.isEmpty ? diagnostics : [unsupportedDiagnostic] + diagnostics
+    let hidden = count - unsupported.reduce(0) { $0 + $1.count } - diagnostics.count
     if hidden > 0 { all.append(.invalid("\(hidden) more errors")) }
     return ImportError(all)
+  }
+
+  private var unsupportedDiagnostic: Diagnostic {
+    let total = unsupported.reduce(0) { $0 + $1.count }
+    let parts = unsupported.prefix(Self.listed).map { entry in
+      let names = entry.nodes.map { "'\($0)'" }.joined(separator: ", ")
+      let more = entry.count - entry.nodes.count
+      return "\(entry.name) \(names)" + (more > 0 ? " and \(more) more" : "")
+    }
+    let hidden = unsupported.count - parts.count
+    let kinds = hidden > 0 ? "; and \(hidden) more kinds" : ""
+    let subject = total == 1 ? "1 operator is" : "\(total) operators are"
+    return .unsupported("\(subject) not supported: \(parts.joined(separator: "; "))\(kinds)")
   }
 }

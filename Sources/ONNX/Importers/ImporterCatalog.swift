@@ -27,6 +27,9 @@ enum ImporterCatalog {
     families.flatMap(\.importers).flatMap { entry in entry.operators.map { ($0, entry.importer) } },
     uniquingKeysWith: { first, _ in first })
 
+  /// Operators that only importers know: they become something else.
+  static func isRenamed(_ name: String) -> Bool { ["Constant", "Scatter", "Upsample"].contains(name) }
+
   static func find(_ name: String, domain: Name) -> NodeImporter? {
     byName[domain.isEmpty ? name : "\(domain).\(name)"]
   }
