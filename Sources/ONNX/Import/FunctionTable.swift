@@ -61,6 +61,8 @@ struct OpsetTable {
 /// The model's functions, checked: unique, acyclic, and small enough once inlined.
 struct FunctionTable {
   private var functions: [FunctionKey: LocalFunction] = [:]
+  /// The functions as the file lists them.
+  private(set) var inOrder: [LocalFunction] = []
 
   init(_ model: ProtoModel, _ document: ProtoDocument) throws(Diagnostic) {
     for proto in model.functions {
@@ -68,7 +70,9 @@ struct FunctionTable {
         domain: OpsetTable.normalized(proto.domain), name: proto.name, overload: proto.overload)
       guard functions[key] == nil else { throw .invalid("function '\(proto.name)' is defined twice") }
       do throws(Diagnostic) {
-        functions[key] = try LocalFunction(proto, document)
+        let function = try LocalFunction(proto, document)
+        functions[key] = function
+        inOrder.append(function)
       } catch {
         throw error.about("function '\(proto.name)'")
       }

@@ -18,13 +18,7 @@ extension GraphBuilder {
   /// `Conv 'stem/conv1'`; nodes without a name are called after their first output.
   func label(_ node: ProtoNode) -> String {
     let name = nodeName(node)
-    return operatorLabel(node) + (name.isEmpty ? "" : " '\(name)'")
-  }
-
-  private func operatorLabel(_ node: ProtoNode) -> String {
-    let domain = OpsetTable.normalized(node.domain)
-    let name = node.operatorName.isEmpty ? "(no operator)" : node.operatorName.description
-    return domain.isEmpty ? name : "\(domain).\(name)"
+    return SupportScan.operatorLabel(node) + (name.isEmpty ? "" : " '\(name)'")
   }
 
   func nodeName(_ node: ProtoNode) -> Name {
@@ -45,20 +39,18 @@ extension GraphBuilder {
 
   // MARK: Reading
 
-  /// The node as the file has it; nil when an input is broken, or it was reported as unsupported. Attributes are
-  /// checked all the same.
+  /// The node as the file has it; nil when an input is broken (attributes are checked all the same), or when the
+  /// operator is not supported, which the scan before has reported.
   private func draft(_ node: ProtoNode, _ label: String) throws(Diagnostic) -> NodeDraft? {
     let domain = OpsetTable.normalized(node.domain)
-    let name = ascii(node.operatorName)
-    let importers = name.flatMap { ImporterCatalog.find($0, domain: domain) }
-    let op = name.flatMap { OperatorCatalog.find($0, domain: domain.string) }
-    guard let name, op != nil || (importers != nil && ImporterCatalog.isRenamed(name)) else {
-      importer.findings.addUnsupported(operator: operatorLabel(node), node: nodeName(node))
-      return nil
-    }
+    guard SupportScan.isSupported(node) else { return nil }
+    let name = node.operatorName.string
+    let op = OperatorCatalog.find(name, domain: domain.string)
     guard let opset = frames[frames.count - 1].opsets.version(of: domain) else {
       throw .invalid("the model imports no opset for domain '\(domain)'")
     }
+    let first = OperatorVersions.first(name, domain: domain.string)
+    guard opset >= first else { throw .invalid("the operator exists from opset \(first) on, the model imports \(opset)") }
     if let op, !op.opsets.contains(opset) {
       throw .unsupported("opset \(opset) has no such operator, it exists in \(op.opsets.lowerBound)...\(op.opsets.upperBound)")
     }
@@ -69,10 +61,6 @@ extension GraphBuilder {
       outputCount: outputCount(node), nodeName: nodeName(node), outputNames: node.outputs.map(qualified))
     try readAttributes(node, &draft)
     return isBroken ? nil : draft
-  }
-
-  private func ascii(_ name: Name) -> String? {
-    name.bytes.allSatisfy { $0 < 0x80 } && !name.isEmpty ? name.string : nil
   }
 
   /// Outputs up to the last that has a name.
@@ -103,7 +91,7 @@ extension GraphBuilder {
     for proto in node.attributes {
       let name = proto.name
       guard seen.insert(name).inserted else { throw .invalid("attribute '\(name)' is given twice") }
-      guard let text = ascii(name) else { throw .invalid("there is no attribute '\(name)'") }
+      guard let text = SupportScan.ascii(name) else { throw .invalid("there is no attribute '\(name)'") }
       guard let value = try resolve(proto) else { continue }
       if try value.kind() == 5 {
         draft.graphs.append((text, value.graph))

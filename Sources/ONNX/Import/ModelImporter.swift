@@ -40,6 +40,10 @@ final class ModelImporter {
 
   /// The model as a graph. Throws everything that is wrong with it, together.
   func run() throws(ImportError) -> ImportedModel {
+    var scan = SupportScan(functions: functions, findings: findings)
+    scan.visit(proto)
+    for function in functions.inOrder { scan.visit(function) }
+    findings = scan.findings
     let builder = GraphBuilder(self, depth: 0, name: proto.name)
     let isComplete = builder.buildMain(proto, opsets)
     guard findings.isEmpty, isComplete else { throw findings.error }

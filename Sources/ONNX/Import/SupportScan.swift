@@ -1,0 +1,43 @@
+import IR
+
+/// Finds every node of the file whose operator is not supported, in subgraphs and functions too, before anything is
+/// built: building stops at the first node of a chain, this does not.
+struct SupportScan {
+  let functions: FunctionTable
+  var findings: Findings
+
+  mutating func visit(_ graph: ProtoGraph, prefix: [UInt8] = []) {
+    for index in 0..<graph.nodeCount { visit(graph.node(index), prefix) }
+  }
+
+  mutating func visit(_ function: LocalFunction) {
+    for index in 0..<function.proto.nodeCount { visit(function.proto.node(index), function.proto.name.bytes) }
+  }
+
+  private mutating func visit(_ node: ProtoNode, _ prefix: [UInt8]) {
+    for graph in node.subgraphs { visit(graph, prefix: prefix) }
+    guard functions.function(node) == nil, !Self.isSupported(node) else { return }
+    let own = node.name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? "" : node.name
+    let name = prefix.isEmpty ? own : Name(prefix + [UInt8(ascii: "/")] + own.bytes)
+    findings.addUnsupported(operator: Self.operatorLabel(node), node: name)
+  }
+
+  static func isSupported(_ node: ProtoNode) -> Bool {
+    guard let name = ascii(node.operatorName) else { return false }
+    let domain = OpsetTable.normalized(node.domain)
+    return OperatorCatalog.find(name, domain: domain.string) != nil
+      || (domain.isEmpty && ImporterCatalog.isRenamed(name))
+  }
+
+  /// Operator and domain as messages put them.
+  static func operatorLabel(_ node: ProtoNode) -> String {
+    let domain = OpsetTable.normalized(node.domain)
+    let name = node.operatorName.isEmpty ? "(no operator)" : node.operatorName.description
+    return domain.isEmpty ? name : "\(domain).\(name)"
+  }
+
+  /// A name as text where it is plain ASCII, as all operators and attributes are.
+  static func ascii(_ name: Name) -> String? {
+    name.bytes.allSatisfy { $0 < 0x80 } && !name.isEmpty ? name.string : nil
+  }
+}
