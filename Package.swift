@@ -30,6 +30,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
     library("ONNX", ["COnnx", "IR"]),
     .target(name: "CSystem"),
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     library("Bundle", ["CSystem"]),
     .target(
       name: "Kernels", exclude: ["README.md", "core/kernels.def"], linkerSettings: [.linkedLibrary("m")]),
@@ -39,7 +40,7 @@ let package = Package(
     library("Reports", ["IR", "Passes", "Bundle"]),
     library(
       "Kerf",
-      ["IR", "Passes", "ONNX", "Bundle", "Kernels", "Runtime", "Lowering", "Calibration", "Reports"]),
+      ["IR", "Passes", "ONNX", "Bundle", "Kernels", "Runtime", "Lowering", "Calibration", "Reports", "CZlib"]),
     .executableTarget(
       name: "KerfCLI",
       dependencies: ["Kerf", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -53,7 +54,8 @@ let package = Package(
     tests("KernelsTests", ["Kernels"]),
     tests("RuntimeTests", ["Runtime", "Bundle", "Kernels", "CSystem"]),
     tests("LoweringTests", ["Lowering", "IR", "Bundle", "Kernels", "Runtime", "TestSupport"]),
-    tests("KerfTests", ["Kerf", "IR", "Passes", "ONNX", "Runtime", "Bundle", "Lowering", "TestSupport"]),
+    tests("KerfTests", ["Kerf", "IR", "Passes", "ONNX", "Runtime", "Bundle", "Lowering", "Reports", "TestSupport"]),
+    tests("KerfCLITests", ["KerfCLI", "Kerf", "IR", "Reports"]),
   ],
   cxxLanguageStandard: .cxx17
 )

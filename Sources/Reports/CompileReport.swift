@@ -1,0 +1,193 @@
+import Foundation
+
+/// What a compile did: every pass with what it changed and what it refused, and every layer of the result.
+///
+/// Stored as JSON in the bundle, where the times are 0 so that the same input gives the same bytes.
+public struct CompileReport: Codable, Equatable, Sendable {
+  public struct Source: Codable, Equatable, Sendable {
+    /// Name of the file, without its folder.
+    public var file: String
+    /// 64 hexadecimal digits.
+    public var sha256: String
+    /// Version of the default domain.
+    public var opset: Int
+
+    public init(file: String, sha256: String, opset: Int) {
+      self.file = file
+      self.sha256 = sha256
+      self.opset = opset
+    }
+  }
+
+  /// A node that a pass left alone, with the reason. Also a node that runs by reference evaluation.
+  public struct Rejection: Codable, Equatable, Sendable {
+    public var node: String
+    public var reason: String
+
+    public init(node: String, reason: String) {
+      self.node = node
+      self.reason = reason
+    }
+  }
+
+  public var kerfVersion: String
+  public var source: Source
+  public var target: String
+  public var passes: [PassReport] = []
+  public var totals = PassTotals()
+  public var layers: [LayerReport] = []
+  /// Nodes that run by reference evaluation.
+  public var hostCalls: [Rejection] = []
+  public var warnings: [String] = []
+
+  public init(kerfVersion: String, source: Source, target: String) {
+    self.kerfVersion = kerfVersion
+    self.source = source
+    self.target = target
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case kerfVersion = "kerf_version"
+    case source, target, passes, totals, layers, warnings
+    case hostCalls = "host_calls"
+  }
+}
+
+/// One pass: how often it changed the graph, and the graph's size before and after.
+public struct PassReport: Codable, Equatable, Sendable {
+  public var name: String
+  public var edits = 0
+  public var nodesBefore = 0
+  public var nodesAfter = 0
+  public var weightBytesBefore = 0
+  public var weightBytesAfter = 0
+  public var macsBefore = 0
+  public var macsAfter = 0
+  public var milliseconds = 0.0
+  public var rejected: [CompileReport.Rejection] = []
+
+  public init(name: String) { self.name = name }
+
+  private enum CodingKeys: String, CodingKey {
+    case name, edits, milliseconds, rejected
+    case nodesBefore = "nodes_before"
+    case nodesAfter = "nodes_after"
+    case weightBytesBefore = "weight_bytes_before"
+    case weightBytesAfter = "weight_bytes_after"
+    case macsBefore = "macs_before"
+    case macsAfter = "macs_after"
+  }
+}
+
+/// From the first pass to the last.
+public struct PassTotals: Codable, Equatable, Sendable {
+  public var edits = 0
+  public var nodesBefore = 0
+  public var nodesAfter = 0
+  public var weightBytesBefore = 0
+  public var weightBytesAfter = 0
+  public var macsBefore = 0
+  public var macsAfter = 0
+  public var milliseconds = 0.0
+  /// Nodes after / nodes before.
+  public var nodeRatio = 1.0
+
+  public init() {}
+
+  /// The first figures and the last ones of these passes, edits and times summed.
+  public init(_ passes: [PassReport]) {
+    guard let first = passes.first, let last = passes.last else { return }
+    edits = passes.reduce(0) { $0 + $1.edits }
+    nodesBefore = first.nodesBefore
+    nodesAfter = last.nodesAfter
+    weightBytesBefore = first.weightBytesBefore
+    weightBytesAfter = last.weightBytesAfter
+    macsBefore = first.macsBefore
+    macsAfter = last.macsAfter
+    milliseconds = passes.reduce(0) { $0 + $1.milliseconds }
+    nodeRatio = nodesBefore > 0 ? Double(nodesAfter) / Double(nodesBefore) : 1
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case edits, milliseconds
+    case nodesBefore = "nodes_before"
+    case nodesAfter = "nodes_after"
+    case weightBytesBefore = "weight_bytes_before"
+    case weightBytesAfter = "weight_bytes_after"
+    case macsBefore = "macs_before"
+    case macsAfter = "macs_after"
+    case nodeRatio = "node_ratio"
+  }
+}
+
+/// One layer of the compiled model.
+public struct LayerReport: Codable, Equatable, Sendable {
+  /// ONNX names of the nodes it stands for.
+  public var name: String
+  public var `operator`: String
+  /// Kernel operation, or `reference`.
+  public var kernel: String
+  /// Type it computes in: `f32`, `u8`, ….
+  public var precision: String
+  /// Fraction of weights that are zero.
+  public var sparsity: Double
+  /// Bits a weight takes; 0 for layers without weights.
+  public var bits: Int
+  public var weightBytes: Int
+  /// Signal to quantization noise of its output; null where it was not measured.
+  public var sqnrDB: Double?
+
+  public init(
+    name: String, operator: String, kernel: String, precision: String, sparsity: Double, bits: Int, weightBytes: Int,
+    sqnrDB: Double? = nil
+  ) {
+    self.name = name
+    self.operator = `operator`
+    self.kernel = kernel
+    self.precision = precision
+    self.sparsity = sparsity
+    self.bits = bits
+    self.weightBytes = weightBytes
+    self.sqnrDB = sqnrDB
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case name, kernel, precision, sparsity, bits
+    case `operator` = "operator"
+    case weightBytes = "weight_bytes"
+    case sqnrDB = "sqnr_db"
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(name, forKey: .name)
+    try container.encode(`operator`, forKey: .operator)
+    try container.encode(kernel, forKey: .kernel)
+    try container.encode(precision, forKey: .precision)
+    try container.encode(sparsity, forKey: .sparsity)
+    try container.encode(bits, forKey: .bits)
+    try container.encode(weightBytes, forKey: .weightBytes)
+    // Null, not absent: readers can rely on the key.
+    try container.encode(sqnrDB.flatMap { $0.isFinite ? $0 : nil }, forKey: .sqnrDB)
+  }
+}
+
+extension CompileReport {
+  /// JSON with sorted keys: the same report gives the same bytes.
+  public func encoded(pretty: Bool = false) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    if pretty { encoder.outputFormatting.insert(.prettyPrinted) }
+    return [UInt8](try encoder.encode(self))
+  }
+
+  public init(json: [UInt8]) throws { self = try JSONDecoder().decode(CompileReport.self, from: Data(json)) }
+
+  /// The same without times, as bundles store it.
+  public var withoutTimes: CompileReport {
+    var copy = self
+    for index in copy.passes.indices { copy.passes[index].milliseconds = 0 }
+    copy.totals.milliseconds = 0
+    return copy
+  }
+}
