@@ -10,6 +10,20 @@ public enum OperatorCatalog {
     ("Casts", casts),
     ("Reductions", reductions),
     ("Softmax", softmax),
+
+    // Moving elements and products of matrices.
+    ("Convolution", convolution),
+    ("Pooling", pooling),
+    ("MatrixProduct", matrixProduct),
+    ("Reshaping", reshaping),
+    ("Transposing", transposing),
+    ("Joining", joining),
+    ("Slicing", slicing),
+    ("Gathering", gathering),
+    ("Padding", padding),
+    ("Shapes", shapes),
+    ("Masking", masking),
+    ("Selecting", selecting),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)
