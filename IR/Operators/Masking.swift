@@ -23,7 +23,8 @@ public struct EyeLike: Operator {
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     let shape = try resolvedShape(inputs, context)
-    let element = try type ?? inputs.tensor(0).type
+    let input = try inputs.tensor(0)
+    let element = type ?? input.type
     var values = [Int64](repeating: 0, count: product(shape))
     if !values.isEmpty {
       for row in 0..<shape[0] {

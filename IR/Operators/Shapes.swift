@@ -1,6 +1,6 @@
 extension OperatorCatalog {
   static let shapes: [any Operator.Type] = [
-    ShapeOf.self, SizeOf.self, ConstantOfShape.self, Range.self, Expand.self, Tile.self,
+    ShapeOf.self, SizeOf.self, ConstantOfShape.self, NumberRange.self, Expand.self, Tile.self,
   ]
 }
 
@@ -13,7 +13,7 @@ public struct ShapeOf: Operator {
   public var end: Int?
   public init() {}
 
-  private func range(_ rank: Int) -> Swift.Range<Int> {
+  private func range(_ rank: Int) -> Range<Int> {
     let (first, count) = Slice.indices(rank, start, end ?? rank, 1)
     return first..<first + count
   }
@@ -93,7 +93,7 @@ public struct ConstantOfShape: Operator {
 }
 
 /// start, start + delta, … before limit. ONNX Range, opsets 11–27.
-public struct Range: Operator {
+public struct NumberRange: Operator {
   public static let name = "Range"
   public static let inputs: Arity = 3
   public static let attributes: [AttributeField<Self>] = [.int("stash_type", \.stashType)]
@@ -117,7 +117,7 @@ public struct Range: Operator {
   private func length(_ context: InferenceContext, _ element: ElementType) throws(Diagnostic) -> Dim {
     if element.isFloat {
       guard let start = scalar(context, 0), let limit = scalar(context, 1), let delta = scalar(context, 2) else { return .unknown }
-      return Dim(try Range.count(start, limit, delta))
+      return Dim(try NumberRange.count(start, limit, delta))
     }
     guard let start = context.contents(0)?.first, let limit = context.contents(1)?.first, let delta = context.contents(2)?.first
     else { return .unknown }

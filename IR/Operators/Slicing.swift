@@ -123,20 +123,3 @@ extension InferenceContext {
   /// Rank of a tensor input where known.
   func shapeRank(_ index: Int) -> Int? { input(index)?.type.tensor?.rank }
 }
-
-extension Dim {
-  /// Whether it is certainly not negative: no minus sign in it.
-  var isNonNegative: Bool {
-    constant >= 0
-      && terms.allSatisfy { term in
-        term.coefficient > 0
-          && term.factors.allSatisfy { factor in
-            switch factor {
-            case .symbol: true
-            case .quotient(let a, let b), .modulo(let a, let b), .minimum(let a, let b): a.isNonNegative && b.isNonNegative
-            case .maximum(let a, let b): a.isNonNegative || b.isNonNegative
-            }
-          }
-      }
-  }
-}
