@@ -145,6 +145,11 @@ extension Graph {
     }
   }
 
+  /// Adds the names of a node that another now also stands for.
+  public mutating func addNames(_ names: [Name], to id: NodeID) {
+    for name in names where nodes[id.index]?.names.contains(name) == false { nodes[id.index]?.names.append(name) }
+  }
+
   private mutating func removeUse(_ value: ValueID, _ node: NodeID) {
     if let index = values[value.index].users.firstIndex(of: node) { values[value.index].users.remove(at: index) }
   }

@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test func specialFloatsRoundTrip() throws {
-    let values: [Float] = [.nan, .infinity, -.infinity, -0.0, 1e-45, .greatestFiniteMagnitude, Float(bitPattern: 0xFFC0_0123)]
+    let values: [Float] = [.nan, .infinity, -.infinity, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, Float(bitPattern: 0xFFC0_0123)]
     var graph = Graph(name: "f")
     graph.addOutput(Tensor(values))
     try roundTrip(graph)

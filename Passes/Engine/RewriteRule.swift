@@ -1,0 +1,97 @@
+import IR
+
+/// What a rule says to one node.
+public enum Outcome: Sendable {
+  /// Not what the rule is about.
+  case noMatch
+  case patch(Patch)
+  /// What the rule is about, but it must not be done: the reason, for the report.
+  case rejected(String)
+}
+
+/// A local rewrite: looks at one node and what it reads, and proposes an edit.
+///
+/// Anchored at the last node of its pattern. Never changes the graph, never loops to a fixpoint: the driver does. `Root`
+/// is an operator type or an `any` protocol of operators.
+public protocol RewriteRule: Sendable {
+  associatedtype Root
+  static var name: String { get }
+  func rewrite(_ op: Root, at node: Node, in graph: Graph) -> Outcome
+}
+
+extension RewriteRule {
+  func outcome(_ node: Node, in graph: Graph) -> Outcome {
+    guard let op = node.op as? Root else { return .noMatch }
+    return rewrite(op, at: node, in: graph)
+  }
+}
+
+/// A rule applied until it matches nowhere. Every node is looked at once, and again when something near it changed.
+public struct RulePass: Pass {
+  let rule: any RewriteRule
+  public init(_ rule: any RewriteRule) { self.rule = rule }
+  public var name: String { Swift.type(of: rule).name }
+
+  public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
+    var work = Worklist(graph.orderedNodes.map(\.id))
+    var applied = 0
+    // Rules shrink graphs; the bound only stops a rule that undoes itself.
+    let limit = 16 * graph.nodeCount + 1024
+    while let id = work.pop(), applied < limit {
+      guard let node = graph[id] else { continue }
+      switch rule.outcome(node, in: graph) {
+      case .noMatch: continue
+      case .rejected(let reason): context.reject(node, reason)
+      case .patch(let patch):
+        guard let made = try context.apply(patch, to: &graph) else {
+          if !context.mayEdit { return }
+          continue
+        }
+        applied += 1
+        work.push(neighbours(of: made, readBy: node, in: graph))
+      }
+    }
+  }
+
+  /// Nodes for which the edit may have made the rule match.
+  private func neighbours(of made: [ValueID], readBy old: Node, in graph: Graph) -> [NodeID] {
+    var near: [NodeID] = []
+    for value in made {
+      if let producer = graph.producer(value) { near.append(producer.id) }
+      for user in graph.users(value).prefix(64) {
+        near.append(user)
+        for output in graph[user]?.outputs ?? [] { near += graph.users(output).prefix(16) }
+      }
+    }
+    for input in old.inputs {
+      guard let input, graph.constant(input) == nil else { continue }
+      near += graph.users(input).prefix(64)
+      if let producer = graph.producer(input) { near.append(producer.id) }
+    }
+    return near
+  }
+}
+
+/// Nodes to look at, in order, none twice at a time.
+struct Worklist {
+  private var queue: [NodeID]
+  private var head = 0
+  private var waiting: Set<NodeID>
+
+  init(_ ids: [NodeID]) {
+    queue = ids
+    waiting = Set(ids)
+  }
+
+  mutating func pop() -> NodeID? {
+    guard head < queue.count else { return nil }
+    let id = queue[head]
+    head += 1
+    waiting.remove(id)
+    return id
+  }
+
+  mutating func push(_ ids: [NodeID]) {
+    for id in ids where waiting.insert(id).inserted { queue.append(id) }
+  }
+}
