@@ -11,8 +11,8 @@ public struct Conversion: Hashable, Sendable {
   public var roundMode = RoundMode.up
   public init() {}
 
-  /// The elements in another type. Floats saturate to integers (NaN becomes 0), integers wrap; strings are parsed and
-  /// printed as numpy does. Throws where a string is no number, or complex numbers are involved.
+  /// The elements in another type. Floats saturate to integers (NaN becomes 0) but wrap to those below 8 bits; integers
+  /// wrap; strings are parsed and printed as numpy does. Throws where a string is no number, or complex numbers are involved.
   public func convert(_ x: Tensor, to type: ElementType) throws(Diagnostic) -> Tensor {
     if x.type == type { return x }
     if x.type.arithmetic == .complex || type.arithmetic == .complex {
@@ -39,7 +39,8 @@ public struct Conversion: Hashable, Sendable {
     case .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz:
       return codes(
         values.map { LowPrecision.encode(Conversion.roundedToOdd($0), type, saturate: saturate) }, type, shape)
-    case .float4e2m1: return Tensor(wide: values.map { Conversion.roundedToOdd($0) }, type, shape)
+    case .float4e2m1: return Tensor(wide: values.map { $0.isNaN ? -0.0 : Conversion.roundedToOdd($0) }, type, shape)
+    case .int2, .uint2, .int4, .uint4: return Tensor(wide: values.map { Int64(saturating: $0) }, type, shape)
     case .uint64: return Tensor(wide: values.map { UInt64(saturating: $0) }, type, shape)
     default:
       let (low, high) = Conversion.integerRange(type)

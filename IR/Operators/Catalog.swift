@@ -10,6 +10,11 @@ public enum OperatorCatalog {
     ("Casts", casts),
     ("Reductions", reductions),
     ("Softmax", softmax),
+    ("Extremes", extremes),
+    ("Cumulative", cumulative),
+    ("Normalizations", normalizations),
+    ("LayerNormalizations", layerNormalizations),
+    ("Quantization", quantization),
 
     // Moving elements and products of matrices.
     ("Convolution", convolution),
