@@ -33,3 +33,48 @@ let identity: [TestAttribute] = [0, 0.0, 0.0]
   }
   return cases
 }
+
+/// Batched products with broadcasting, transposed operands, alpha, bias and residual.
+@Sendable func matmulCases() -> [KernelCase] {
+  var random = TestRandom(13)
+  let shapes: [([Int], [Int], Int, Int, Int)] = [
+    ([], [], 1, 1, 1), ([], [], 5, 7, 3), ([], [], 33, 50, 17), ([], [], 100, 70, 900), ([3], [3], 9, 31, 20),
+    ([2, 3], [3], 7, 16, 8), ([3], [2, 1], 4, 5, 6), ([2, 1, 2], [1, 3, 1], 6, 3, 4), ([4], [], 5, 33, 12), ([], [4], 5, 17, 12),
+    ([20], [20], 1, 9, 64), ([0], [], 3, 4, 5), ([2], [2], 3, 0, 5), ([2], [2], 3, 4, 0), ([2], [], 50, 40, 800),
+  ]
+  var cases: [KernelCase] = []
+  for (index, (la, lb, m, n, k)) in shapes.enumerated() {
+    for transposed in 0..<4 {
+      let ta = transposed & 1, tb = transposed >> 1, lead = Broadcast.shape(la, lb), mode = (index + transposed) % 3
+      let a = random.floats(la.reduce(1, *) * m * k), b = random.floats(lb.reduce(1, *) * k * n)
+      let bias = random.floats(n), alpha = index % 2 == 0 ? 1 : 0.5
+      var y: [Float] = []
+      let residual = random.floats(lead.reduce(1, *) * m * n)
+      for (p, q) in zip(Broadcast.indices(la, in: lead), Broadcast.indices(lb, in: lead)) {
+        for i in 0..<m {
+          for j in 0..<n {
+            var sum = 0.0
+            for d in 0..<k {
+              let x = a[p * m * k + (ta == 1 ? d * m + i : i * k + d)], z = b[q * k * n + (tb == 1 ? j * k + d : d * n + j)]
+              sum += Double(x) * Double(z)
+            }
+            let r = Double(residual[y.count])
+            let before = sum * alpha + Double(bias[j]) + (mode == 1 ? r : 0)
+            y.append(Float(max(before, 0) + (mode == 2 ? r : 0)))
+          }
+        }
+      }
+      let dims = lead + [m, n]
+      cases.append(
+        KernelCase(
+          name: "\(la) \(lb) \(m)x\(n)x\(k) \(ta)\(tb)",
+          inputs: [
+            .f32(a, la + (ta == 1 ? [k, m] : [m, k])), .f32(b, lb + (tb == 1 ? [n, k] : [k, n])), .f32(bias, [n]),
+            mode == 0 ? .none : .f32(residual, dims),
+          ],
+          attributes: [.integer(ta), .integer(tb), .double(alpha), 1, 0.0, 0.0, .integer(mode)],
+          outputs: [.f32(y, dims)], absolute: 2e-4))
+    }
+  }
+  return cases
+}

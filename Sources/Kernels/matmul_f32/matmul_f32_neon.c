@@ -1,0 +1,6 @@
+// MATMUL_F32 for NEON.
+#if defined(__aarch64__)
+#include "../core/simd_neon.h"
+#include "matmul_f32_kernel.h"
+#include "../core/simd_end.h"
+#endif
