@@ -1,0 +1,48 @@
+// GRU_F32, gates z r h, linear_before_reset or not. Tensors and attributes as in kerf_ops.h. ONNX: GRU 1-22.
+#include "gru_f32.h"
+
+static const kerf_recurrent_layout layout = {
+  .gates = 3, .bias = 3, .bias_r = 4, .h0 = 5, .c0 = -1, .peephole = -1, .lengths = 6, .inputs = 7, .outputs = 2,
+  .direction = 2, .clip = 3, .flag = 4, .acts = 5, .acts_per_direction = 2,
+};
+
+int kerf_prepare_gru_f32(const kerf_call *call, uint64_t *scratch_bytes) {
+  return kerf_prepare_recurrent(call, &layout, scratch_bytes);
+}
+
+/// z and r of sequence b, in place in the products; reset state r * h to `extra`.
+static void update_gates(kerf_recurrent_state *s, int64_t b) {
+  const kerf_recurrent *r = s->r;
+  const int64_t n = r->h;
+  float *p = s->products + b * 3 * n;
+  const float *inputs = s->inputs + b * 3 * n;
+  for (int64_t i = 0; i < 2 * n; i++) p[i] += inputs[i];
+  kerf_recurrent_activate(r, p, &r->acts[2 * s->direction]);
+  kerf_recurrent_activate(r, p + n, &r->acts[2 * s->direction]);
+  for (int64_t i = 0; i < n; i++) s->extra[b * n + i] = p[n + i] * s->h[b * n + i];
+}
+
+/// The candidate and the new state of sequence b.
+static void update_state(kerf_recurrent_state *s, int64_t b) {
+  const kerf_recurrent *r = s->r;
+  const int64_t n = r->h;
+  float *z = s->products + b * 3 * n, *reset = z + n, *candidate = z + 2 * n, *h = s->h + b * n;
+  const float *inputs = s->inputs + b * 3 * n + 2 * n;
+  for (int64_t i = 0; i < n; i++) candidate[i] = inputs[i] + (r->flag ? reset[i] : 1) * candidate[i];
+  kerf_recurrent_activate(r, candidate, &r->acts[2 * s->direction + 1]);
+  for (int64_t i = 0; i < n; i++) h[i] = (1 - z[i]) * candidate[i] + z[i] * h[i];
+}
+
+static void step(kerf_recurrent_state *s) {
+  const kerf_recurrent *r = s->r;
+  kerf_recurrent_product(s, s->h, 0, r->flag ? 3 : 2, s->products);
+  for (int64_t b = 0; b < r->b; b++)
+    if (kerf_recurrent_active(s, b)) update_gates(s, b);
+  if (!r->flag) kerf_recurrent_product(s, s->extra, 2, 1, s->products);
+  for (int64_t b = 0; b < r->b; b++)
+    if (kerf_recurrent_active(s, b)) update_state(s, b);
+}
+
+int kerf_run_gru(const kerf_call *call, const kerf_gemm_isa *isa) {
+  return kerf_run_recurrent(call, &layout, isa, step);
+}

@@ -1,0 +1,9 @@
+// The LSTM layer.
+#ifndef KERF_LSTM_F32_H
+#define KERF_LSTM_F32_H
+
+#include "../rnn_f32/recurrent.h"
+
+int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa);
+
+#endif

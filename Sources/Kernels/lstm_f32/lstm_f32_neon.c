@@ -1,0 +1,6 @@
+// LSTM_F32 for NEON.
+#if defined(__aarch64__)
+#include "../core/simd_neon.h"
+#include "lstm_f32_kernel.h"
+#include "../core/simd_end.h"
+#endif

@@ -1,0 +1,58 @@
+// What LSTM, GRU and RNN share: the order of the steps, the products with W and R, sequence lengths, outputs.
+#ifndef KERF_RECURRENT_H
+#define KERF_RECURRENT_H
+
+#include "../gemm_f32/gemm_f32.h"
+
+typedef struct kerf_recurrent kerf_recurrent;
+
+/// One direction at work. All buffers are in scratch.
+typedef struct kerf_recurrent_state {
+  const kerf_recurrent *r;
+  int direction;        // index into weights and outputs
+  bool reverse;
+  const float *inputs;  // [B, gates * H] of this step: x W + bias
+  float *products;      // [B, gates * H]
+  float *h, *c, *extra; // [B, H] each
+  char *scratch;        // of the matrix products
+  int64_t step;
+} kerf_recurrent_state;
+
+/// One step of all sequences: reads `inputs` and h, leaves the new h (and c) for the active ones.
+typedef void (*kerf_recurrent_step_fn)(kerf_recurrent_state *s);
+
+struct kerf_recurrent {
+  int64_t t, b, i, h;
+  int gates, directions, direction;
+  bool has_c;
+  float clip;  // 0: none
+  int flag;    // input_forget (LSTM), linear_before_reset (GRU)
+  const float *x, *bias, *bias_r, *h0, *c0, *peephole;
+  const int32_t *lengths;
+  const char *w, *rw;
+  float *y, *yh, *yc;
+  kerf_act acts[6];
+  const kerf_gemm_isa *isa;
+  kerf_recurrent_step_fn step;
+};
+
+/// Whether sequence b still runs at the state's step.
+static inline bool kerf_recurrent_active(const kerf_recurrent_state *s, int64_t b) {
+  return !s->r->lengths || s->step < s->r->lengths[b];
+}
+/// out[B, gates * H], columns of gate ..< gate + count: rows[B, H] times R, plus bias_r.
+void kerf_recurrent_product(const kerf_recurrent_state *s, const float *rows, int gate, int count, float *out);
+/// p[i] = act(clip(p[i]))
+void kerf_recurrent_activate(const kerf_recurrent *r, float *p, const kerf_act *act);
+
+/// Checks x, W, R, lengths, y and yh and the attributes H, I, direction, clip; where inputs and outputs of each kind
+/// stand is given, -1 for none. Fills shapes, not pointers.
+typedef struct kerf_recurrent_layout {
+  int gates, bias, bias_r, h0, c0, peephole, lengths, inputs, outputs;
+  int direction, clip, flag, acts, acts_per_direction;  // attributes; flag -1 for none
+} kerf_recurrent_layout;
+int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *layout, uint64_t *scratch_bytes);
+int kerf_run_recurrent(const kerf_call *call, const kerf_recurrent_layout *layout, const kerf_gemm_isa *isa,
+                       kerf_recurrent_step_fn step);
+
+#endif

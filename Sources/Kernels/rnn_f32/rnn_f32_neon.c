@@ -1,0 +1,6 @@
+// RNN_F32 for NEON.
+#if defined(__aarch64__)
+#include "../core/simd_neon.h"
+#include "rnn_f32_kernel.h"
+#include "../core/simd_end.h"
+#endif
