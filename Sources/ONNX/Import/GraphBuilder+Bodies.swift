@@ -31,10 +31,10 @@ extension GraphBuilder {
     return result
   }
 
-  /// Passes captured values as the node's last inputs.
+  /// Passes captured values as the node's last inputs. Every body takes them as its last inputs, in the same order.
   func append(_ captures: Captures, to draft: inout NodeDraft) {
     draft.inputs += captures.values.map { Optional($0.id) }
-    if !captures.values.isEmpty { draft.set(captureCountAttribute, .int(Int64(captures.values.count))) }
+    draft.hints.append(("captures", .int(Int64(captures.values.count))))
   }
 
   /// A body as a graph whose inputs are its formals, of these types, and then the captures.
@@ -69,7 +69,8 @@ extension GraphBuilder {
   private func checkFormal(_ input: ProtoValueInfo, _ type: ValueType) throws(Diagnostic) {
     guard let declared = try TypeReader.read(input.type)?.tensor, let actual = type.tensor else { return }
     guard declared.element == actual.element else {
-      throw .invalid("body input '\(input.name)' is declared as \(declared.element.name) but gets \(actual.element.name)")
+      throw .invalid(
+        "body input '\(input.name)' is declared as \(declared.element.name) but gets \(actual.element.name)")
     }
   }
 

@@ -22,7 +22,9 @@ extension GraphBuilder {
     for input in proto.inputs {
       let name = input.name
       guard !initializers.contains(name) else {
-        if declared.updateValue(input.type, forKey: name) != nil { report(.invalid("graph input '\(name)' is given twice")) }
+        if declared.updateValue(input.type, forKey: name) != nil {
+          report(.invalid("graph input '\(name)' is given twice"))
+        }
         continue
       }
       do throws(Diagnostic) {
@@ -50,7 +52,9 @@ extension GraphBuilder {
     }
     guard let tensor = result.tensor else { throw .invalid("a shape was asked for, but it is a \(type)") }
     let asked = ValueType.tensor(TensorType(tensor.element, override.shape))
-    guard asked.isCompatible(with: result) else { throw .invalid("shape \(describe(override.shape)) was asked for, but it is \(type)") }
+    guard asked.isCompatible(with: result) else {
+      throw .invalid("shape \(describe(override.shape)) was asked for, but it is \(type)")
+    }
     try checkSize(asked)
     return asked
   }
