@@ -15,6 +15,9 @@ public enum OperatorCatalog {
     ("Normalizations", normalizations),
     ("LayerNormalizations", layerNormalizations),
     ("Quantization", quantization),
+    ("IntegerProducts", integerProducts),
+    ("Losses", losses),
+    ("Random", random),
 
     // Moving elements and products of matrices.
     ("Convolution", convolution),

@@ -67,15 +67,11 @@ extension InferenceContext {
 }
 
 extension Operator {
-  /// Types of the outputs for these very tensors: the checks of inference, repeated before an evaluation.
+  /// Tensor types of the outputs for these very inputs, their sizes checked: the checks of inference, repeated before an
+  /// evaluation.
   @discardableResult
   func checkedTypes(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [TensorType] {
-    let known = inputs.map { datum in
-      datum.map {
-        InferenceContext.Input(type: $0.type, constant: $0.tensor, contents: $0.tensor.flatMap { Graph.contents(of: $0) })
-      }
-    }
-    let types = try inferTypes(InferenceContext(inputs: known, outputCount: context.outputCount)).compactMap(\.tensor)
+    let types = try resolvedTypes(inputs, context).compactMap(\.tensor)
     for type in types { if let shape = type.knownShape { try context.checkSize(shape, type.element) } }
     return types
   }
