@@ -32,6 +32,9 @@ public enum OperatorCatalog {
     ("Shapes", shapes),
     ("Masking", masking),
     ("Selecting", selecting),
+    ("Scattering", scattering),
+    ("Recurrent", recurrent),
+    ("ControlFlow", controlFlow),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)
