@@ -136,7 +136,10 @@ private func relu(_ input: String, _ output: String) -> [UInt8] { Proto.node("Re
     arguments: [
       (Proto.value("x", 0, [1]), "graph input 'x': element type 0 does not exist"),
       (Proto.value("x", 1, [-5]), "graph input 'x': dimension 0 is -5, accepted range is 0...140737488355328"),
-      (Proto.value("x", 1, [1 << 32, 1 << 32]), "graph input 'x': shape [4294967296,4294967296] is too large"),
+      (
+        Proto.value("x", 1, [1 << 32, 1 << 32]),
+        "graph input 'x': a value of shape [4294967296,4294967296] is too large, the limit is 8589934592 bytes"
+      ),
       (Wire.text(1, "x"), "graph input 'x': it has no type"),
     ] as [([UInt8], String)])
   func refusesBadInputs(_ input: [UInt8], _ message: String) {

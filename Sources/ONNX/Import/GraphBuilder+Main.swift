@@ -59,11 +59,17 @@ extension GraphBuilder {
     return asked
   }
 
-  /// Throws where the known dimensions alone make more elements than any tensor can have.
-  private func checkSize(_ type: ValueType) throws(Diagnostic) {
+  /// Throws where the known dimensions alone make a value larger, or of higher rank, than the limits allow.
+  func checkSize(_ type: ValueType) throws(Diagnostic) {
     guard let tensor = type.tensor, let shape = tensor.shape else { return }
-    guard let count = Tensor.elementCount(of: shape.compactMap(\.value)), tensor.element.byteCount(of: count) != nil
-    else { throw .invalid("shape \(describe(shape)) is too large") }
+    let limits = importer.options.limits
+    guard shape.count <= limits.rank else {
+      throw .invalid("a value has rank \(shape.count), the limit is \(limits.rank)")
+    }
+    let count = Tensor.elementCount(of: shape.compactMap { $0.value == 0 ? 1 : $0.value })
+    guard let count, let bytes = tensor.element.byteCount(of: count), bytes <= limits.valueBytes else {
+      throw .invalid("a value of shape \(describe(shape)) is too large, the limit is \(limits.valueBytes) bytes")
+    }
   }
 
   private func reportUnknownOverrides(_ proto: ProtoGraph) {

@@ -8,6 +8,7 @@ extension GraphBuilder {
     do throws(Diagnostic) {
       guard let draft = try draft(node, label) else { return breakOutputs(node) }
       guard let results = try place(draft, label) else { return breakOutputs(node) }
+      for id in results { try checkSize(graph.type(id)) }
       bindOutputs(node, results, label)
     } catch {
       report(error.message.hasPrefix(label) ? error : error.about(label))
