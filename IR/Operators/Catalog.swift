@@ -18,6 +18,9 @@ public enum OperatorCatalog {
     ("IntegerProducts", integerProducts),
     ("Losses", losses),
     ("Random", random),
+    ("Fourier", fourier),
+    ("Windows", windows),
+    ("Einsum", einsum),
 
     // Moving elements and products of matrices.
     ("Convolution", convolution),
