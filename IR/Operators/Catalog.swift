@@ -38,6 +38,10 @@ public enum OperatorCatalog {
     ("Scattering", scattering),
     ("Recurrent", recurrent),
     ("ControlFlow", controlFlow),
+    ("Resizing", resizing),
+    ("Sampling", sampling),
+    ("Regions", regions),
+    ("Deformation", deformation),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)
