@@ -9,6 +9,7 @@ extension ImporterCatalog {
   private static func importIf(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     let then = try takeGraph(&draft, "then_branch")
     let otherwise = try takeGraph(&draft, "else_branch")
+    try builder.setOutputCount(then.outputs.count, of: &draft)
     let captures = try builder.captures(of: [then, otherwise])
     for (name, proto) in [("then_branch", then), ("else_branch", otherwise)] {
       guard proto.inputs.isEmpty else { throw .invalid("'\(name)' has inputs of its own, accepted are 0") }
@@ -29,13 +30,13 @@ extension ImporterCatalog {
         "'body' has \(proto.inputs.count) inputs and \(proto.outputs.count) outputs, "
           + "expected \(2 + carried.count) and at least \(1 + carried.count)")
     }
+    try builder.setOutputCount(proto.outputs.count - 1, of: &draft)
     let captures = try builder.captures(of: [proto])
     let fixed: [ValueType] = [.tensor(.int64, []), .tensor(.bool, [])]
     guard
       let body = try builder.iteratedBody(proto, captures, carried: carried, outputsBefore: 1, formals: { fixed + $0 })
     else { return .broken }
     draft.set("body", .graph(body))
-    draft.hints.append(("carried", .int(Int64(carried.count))))
     builder.append(captures, to: &draft)
     return .node
   }
@@ -63,6 +64,7 @@ extension ImporterCatalog {
     }
     var slices: [ValueType] = []
     for (type, axis) in zip(all[states...], axes) { slices.append(try slice(type, axis)) }
+    try builder.setOutputCount(proto.outputs.count, of: &draft)
     let captures = try builder.captures(of: [proto])
     let scanned = slices
     guard
@@ -85,6 +87,7 @@ extension ImporterCatalog {
     guard proto.inputs.count == formals.count else {
       throw .invalid("'body' has \(proto.inputs.count) inputs, expected \(formals.count)")
     }
+    try builder.setOutputCount(proto.outputs.count, of: &draft)
     let captures = try builder.captures(of: [proto])
     guard let body = try builder.body(proto, formals, captures) else { return .broken }
     draft.set("body", .graph(body))
