@@ -2,11 +2,23 @@ import IR
 
 /// The orders in which passes run, each with its reason.
 public enum Pipelines {
-  /// Without loss: changes no value beyond floating-point reassociation.
+  /// Without loss: changes no value beyond floating-point reassociation. For every model, before any compression.
   public static func lossless() -> Pipeline {
+    // Twice: fusions uncover more to simplify, as a scale folded into weights that a transpose stood before.
+    simplify() + recover() + fuse() + simplify() + fuse() + cleanUp()
+  }
+
+  /// Constants, shapes, no-ops and layout changes.
+  public static func simplify() -> Pipeline {
     Pipeline([
       // First: constants and shapes decide most of what the others look for.
       FoldConstants(),
+      RulePass(SimplifyShapeArithmetic()),
+      RulePass(EliminateIdentities()),
+      RulePass(CancelReshapes()),
+      // Down as far as they go, so that they meet; then those that met cancel.
+      RulePass(SinkTransposes()),
+      RulePass(CancelTransposes()),
       // Before common subexpressions: nodes on equal constants are then equal.
       ShareDuplicateWeights(),
       EliminateCommonSubexpressions(),
@@ -14,8 +26,43 @@ public enum Pipelines {
     ])
   }
 
+  /// Functions written out in smaller operators. Before fusion, which would tear the patterns apart.
+  public static func recover() -> Pipeline {
+    Pipeline([
+      RulePass(RecoverGelu()),
+      RulePass(RecoverSwish()),
+      RulePass(RecoverSoftmax()),
+      RulePass(RecoverLayerNormalization()),
+    ])
+  }
+
+  /// Weights, then epilogues.
+  public static func fuse() -> Pipeline {
+    Pipeline([
+      RulePass(FusePadIntoConv()),
+      // Before bias and activation: they would stand between the weights and the factors.
+      RulePass(FuseBatchNormIntoConv()),
+      RulePass(FuseScaleIntoMatMul()),
+      RulePass(FuseScaleIntoWeights()),
+      RulePass(FuseTransposeIntoMatMul()),
+      RulePass(FuseBias()),
+      // Before activations: in Relu(Conv + residual) both fit. What is added behind an activation fits the next time.
+      RulePass(FuseResidual()),
+      RulePass(FuseActivation()),
+    ])
+  }
+
+  /// What the last fusions left.
+  public static func cleanUp() -> Pipeline {
+    Pipeline([ShareDuplicateWeights(), EliminateCommonSubexpressions(), EliminateDeadNodes()])
+  }
+
   /// One of every pass, with its default options.
-  public static let allPasses: [any Pass] = lossless().passes
+  public static let allPasses: [any Pass] = {
+    var passes: [any Pass] = []
+    for pass in lossless().passes where !passes.contains(where: { $0.name == pass.name }) { passes.append(pass) }
+    return passes
+  }()
 
   public static func pass(named name: String) -> (any Pass)? { allPasses.first { $0.name == name } }
 }

@@ -59,8 +59,11 @@ extension Graph {
     guard let anchor = self[patch.anchor] else { throw .invalid("the patch's anchor is gone") }
     var made: [ValueID?] = Array(repeating: nil, count: patch.newCount)
     var madeNodes: [NodeID] = []
-    var names = anchor.names
-    for id in patch.absorbed { for name in self[id]?.names ?? [] where !names.contains(name) { names.append(name) } }
+    // In order of the data: rules list what they absorb from the anchor upwards.
+    var names: [Name] = []
+    for id in patch.absorbed.reversed() + [patch.anchor] {
+      for name in self[id]?.names ?? [] where !names.contains(name) { names.append(name) }
+    }
     do throws(Diagnostic) {
       var slot = 0
       for creation in patch.creations {

@@ -15,12 +15,6 @@ public enum OperatorCatalog {
     ("Normalizations", normalizations),
     ("LayerNormalizations", layerNormalizations),
     ("Quantization", quantization),
-    ("IntegerProducts", integerProducts),
-    ("Losses", losses),
-    ("Random", random),
-    ("Fourier", fourier),
-    ("Windows", windows),
-    ("Einsum", einsum),
 
     // Moving elements and products of matrices.
     ("Convolution", convolution),
@@ -35,13 +29,6 @@ public enum OperatorCatalog {
     ("Shapes", shapes),
     ("Masking", masking),
     ("Selecting", selecting),
-    ("Scattering", scattering),
-    ("Recurrent", recurrent),
-    ("ControlFlow", controlFlow),
-    ("Resizing", resizing),
-    ("Sampling", sampling),
-    ("Regions", regions),
-    ("Deformation", deformation),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)

@@ -2,7 +2,7 @@
 
 #include "binary_int.h"
 
-KERF_NO_CONTRACT
+#pragma STDC FP_CONTRACT OFF
 
 #define LOOP(expression)                                  \
   for (int64_t i = 0; i < n; i++) {                       \

@@ -3,7 +3,7 @@
 
 #include "gemm_u8.h"
 
-KERF_NO_CONTRACT
+#pragma STDC FP_CONTRACT OFF
 
 #define TARGET __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline)) TARGET

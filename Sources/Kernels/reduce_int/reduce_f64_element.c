@@ -2,7 +2,7 @@
 
 #include "reduce_int.h"
 
-KERF_NO_CONTRACT
+#pragma STDC FP_CONTRACT OFF
 
 static double combine(int64_t function, double a, double v, double top) {
   switch (function) {

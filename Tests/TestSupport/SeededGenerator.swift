@@ -1,0 +1,19 @@
+/// Numbers that are the same for the same seed (SplitMix64).
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  public init(seed: UInt64) { state = seed }
+
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  public mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+  public mutating func float(_ range: ClosedRange<Float>) -> Float { Float.random(in: range, using: &self) }
+  public mutating func chance(_ percent: Int) -> Bool { int(1...100) <= percent }
+  public mutating func pick<T>(_ items: [T]) -> T { items[int(0...items.count - 1)] }
+}
