@@ -82,6 +82,7 @@ int32_t csystem_sync_folder(const char *path) {
 
 int32_t csystem_rename(const char *from, const char *to) { return rename(from, to) < 0 ? -errno : 0; }
 int32_t csystem_remove(const char *path) { return unlink(path) < 0 ? -errno : 0; }
+int32_t csystem_make_folder(const char *path) { return mkdir(path, 0777) < 0 ? -errno : 0; }
 int32_t csystem_process(void) { return (int32_t)getpid(); }
 
 void *csystem_map(int32_t file, uint64_t size) {

@@ -36,15 +36,18 @@ public struct TensorView {
     }
   }
 
-  /// Number of elements; 0 when a dimension is negative or the product is out of range.
-  public var count: Int {
+  /// Bytes of the elements; nil when a dimension is negative, the type is none of a tensor or the product is out of range.
+  public var byteCount: Int? {
     var copy = tensor
-    return withUnsafeMutablePointer(to: &copy) { Int($0.checkedBytes ?? 0) } / max(1, ElementType.width(type))
+    return withUnsafeMutablePointer(to: &copy) { $0.checkedBytes.map { Int($0) } }
   }
+
+  /// Number of elements; 0 when `byteCount` is nil.
+  public var count: Int { (byteCount ?? 0) / max(1, ElementType.width(type)) }
 
   /// The elements as bytes.
   public var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: tensor.data, count: count * ElementType.width(type))
+    UnsafeRawBufferPointer(start: tensor.data, count: tensor.data == nil ? 0 : byteCount ?? 0)
   }
 }
 

@@ -31,6 +31,8 @@ int32_t csystem_sync(int32_t file);
 int32_t csystem_sync_folder(const char *path);
 int32_t csystem_rename(const char *from, const char *to);
 int32_t csystem_remove(const char *path);
+/// Makes a folder; one that is there already is an error (EEXIST).
+int32_t csystem_make_folder(const char *path);
 int32_t csystem_process(void);
 /// Maps a file read-only and privately; NULL when that is not possible.
 void *csystem_map(int32_t file, uint64_t size);
