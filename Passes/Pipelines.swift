@@ -57,10 +57,17 @@ public enum Pipelines {
     Pipeline([ShareDuplicateWeights(), EliminateCommonSubexpressions(), EliminateDeadNodes()])
   }
 
+  /// Weights set to zero. After the lossless passes: batch normalizations then scale the weights that are compared.
+  public static func prune(_ pattern: PrunePattern, keep: [Name] = []) -> Pipeline {
+    var pass = PruneWeights(pattern)
+    pass.keep = keep
+    return Pipeline([pass])
+  }
+
   /// One of every pass, with its default options.
   public static let allPasses: [any Pass] = {
     var passes: [any Pass] = []
-    for pass in lossless().passes where !passes.contains(where: { $0.name == pass.name }) { passes.append(pass) }
+    for pass in lossless().passes + [PruneWeights(.magnitude(0.5))] where !passes.contains(where: { $0.name == pass.name }) { passes.append(pass) }
     return passes
   }()
 

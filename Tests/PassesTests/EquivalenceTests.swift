@@ -31,7 +31,7 @@ import Testing
       let sample = RandomGraph(seed: seed)
       try sample.graph.verify()
       let expected = try Self.outputs(sample.graph, sample)
-      for pass in Pipelines.allPasses { try Self.check(Pipeline([pass]), sample, expected, seed: seed) }
+      for pass in Pipelines.allPasses where !(pass is PruneWeights) { try Self.check(Pipeline([pass]), sample, expected, seed: seed) }
       try Self.check(Pipelines.lossless(), sample, expected, seed: seed)
     }
   }
