@@ -62,7 +62,7 @@ class Scanner {
   kx_error *error_;
   uint64_t at_ = 0;
   uint64_t heap_ = 0;
-  uint64_t nodes_ = 0, initializers_ = 0, functions_ = 0, opsets_ = 0;
+  uint64_t nodes_ = 0, initializers_ = 0, functions_ = 0;
   std::vector<Frame> stack_;
   std::vector<Edit> edits_;
 
@@ -162,7 +162,7 @@ class Scanner {
     switch (f.child) {
       case Kind::Node: return limit(nodes_, limits_.nodes, "nodes", start);
       case Kind::Function: return limit(functions_, limits_.functions, "functions", start);
-      case Kind::Opset: return limit(opsets_, limits_.opset_imports, "opset imports", start);
+      case Kind::Opset: return limit(top.counts[0], limits_.opset_imports, "opset imports", start);
       case Kind::Attribute: return limit(top.counts[2], limits_.attributes_per_node, "attributes on one node", start);
       case Kind::Dimension: return limit(top.counts[0], limits_.rank, "dimensions", start);
       case Kind::Tensor:

@@ -29,7 +29,7 @@ typedef struct {
   uint64_t attributes_per_node;
   uint64_t initializers;
   uint64_t functions;
-  uint64_t opset_imports;
+  uint64_t opset_imports;  // of the model, and of each function
   uint64_t rank;
   uint64_t name_bytes;
   uint64_t heap_base_bytes;       // parsed structure may take base + factor * file size

@@ -31,10 +31,18 @@ extension GraphBuilder {
     return result
   }
 
-  /// Passes captured values as the node's last inputs.
+  /// The operator makes as many outputs as its body; the file may name fewer. Throws where it names more.
+  func setOutputCount(_ count: Int, of draft: inout NodeDraft) throws(Diagnostic) {
+    guard draft.outputCount <= count else {
+      throw .invalid("names \(draft.outputCount) outputs, but its body makes \(count)")
+    }
+    draft.outputCount = count
+  }
+
+  /// Passes captured values as the node's last inputs. Every body takes them as its last inputs, in the same order.
   func append(_ captures: Captures, to draft: inout NodeDraft) {
     draft.inputs += captures.values.map { Optional($0.id) }
-    if !captures.values.isEmpty { draft.set(captureCountAttribute, .int(Int64(captures.values.count))) }
+    draft.hints.append(("captures", .int(Int64(captures.values.count))))
   }
 
   /// A body as a graph whose inputs are its formals, of these types, and then the captures.
@@ -52,10 +60,11 @@ extension GraphBuilder {
     ]
     for (input, type) in zip(proto.inputs, formals) {
       try inner.checkFormal(input, type)
-      inner.bind(input.name, .value(inner.graph.addInput(input.name, type)), "body input '\(input.name)'")
+      inner.bind(
+        input.name, .value(inner.graph.addInput(input.name, Self.portable(type))), "body input '\(input.name)'")
     }
     for (name, id) in captures.values {
-      inner.bind(name, .value(inner.graph.addInput(name, graph.type(id))), "captured value '\(name)'")
+      inner.bind(name, .value(inner.graph.addInput(name, Self.portable(graph.type(id)))), "captured value '\(name)'")
     }
     for (name, tensor) in captures.constants {
       inner.bind(name, .value(inner.graph.addConstant(tensor, name: name)), "captured value '\(name)'")
@@ -65,11 +74,17 @@ extension GraphBuilder {
     return inner.addOutputs(proto) && importer.findings.count == before ? inner.graph : nil
   }
 
+  /// A type as another graph sees it: symbols that a graph made up mean something else there.
+  private static func portable(_ type: ValueType) -> ValueType {
+    type.mapDims { dim, _ in dim.symbols.contains { $0.hasPrefix("?") } ? .unknown : dim }
+  }
+
   /// The declared element type of a body's input must be what the node passes; declared shapes are hints.
   private func checkFormal(_ input: ProtoValueInfo, _ type: ValueType) throws(Diagnostic) {
     guard let declared = try TypeReader.read(input.type)?.tensor, let actual = type.tensor else { return }
     guard declared.element == actual.element else {
-      throw .invalid("body input '\(input.name)' is declared as \(declared.element.name) but gets \(actual.element.name)")
+      throw .invalid(
+        "body input '\(input.name)' is declared as \(declared.element.name) but gets \(actual.element.name)")
     }
   }
 
@@ -79,11 +94,11 @@ extension GraphBuilder {
     _ proto: ProtoGraph, _ captures: Captures, carried: [ValueType], outputsBefore: Int,
     formals: ([ValueType]) -> [ValueType]
   ) throws(Diagnostic) -> Graph? {
-    var types = carried
+    var types = carried.map(Self.portable)
     for attempt in 0..<4 {
       if attempt == 3 || depth > 3 { types = types.map { Self.withoutShape($0, keepsRank: attempt < 3) } }
       guard let body = try body(proto, formals(types), captures) else { return nil }
-      let results = body.outputs.dropFirst(outputsBefore).prefix(types.count).map { body.type($0) }
+      let results = body.outputs.dropFirst(outputsBefore).prefix(types.count).map { Self.portable(body.type($0)) }
       var isStable = true
       for index in types.indices {
         guard let merged = Self.merge(types[index], results[index]) else {
@@ -103,15 +118,12 @@ extension GraphBuilder {
     case (.tensor(let x), .tensor(let y)):
       guard x.element == y.element else { return nil }
       guard let s = x.shape, let t = y.shape, s.count == t.count else { return .tensor(x.element, nil) }
-      return .tensor(x.element, zip(s, t).map { $0 == $1 || isOpen($0) ? $0 : .unknown })
+      return .tensor(x.element, zip(s, t).map { $0 == $1 ? $0 : .unknown })
     case (.sequence(let x), .sequence(let y)): return merge(x, y).map { .sequence($0) }
     case (.optional(let x), .optional(let y)): return merge(x, y).map { .optional($0) }
     default: return a == b ? a : nil
     }
   }
-
-  /// Whether a dimension of a carried value was already left open.
-  private static func isOpen(_ dim: Dim) -> Bool { dim.isUnknown }
 
   private static func withoutShape(_ type: ValueType, keepsRank: Bool) -> ValueType {
     guard case .tensor(let tensor) = type else { return type }

@@ -8,6 +8,7 @@ extension GraphBuilder {
     do throws(Diagnostic) {
       guard let draft = try draft(node, label) else { return breakOutputs(node) }
       guard let results = try place(draft, label) else { return breakOutputs(node) }
+      for id in results { try checkSize(graph.type(id)) }
       bindOutputs(node, results, label)
     } catch {
       report(error.message.hasPrefix(label) ? error : error.about(label))
@@ -50,9 +51,12 @@ extension GraphBuilder {
       throw .invalid("the model imports no opset for domain '\(domain)'")
     }
     let first = OperatorVersions.first(name, domain: domain.string)
-    guard opset >= first else { throw .invalid("the operator exists from opset \(first) on, the model imports \(opset)") }
+    guard opset >= first else {
+      throw .invalid("the operator exists from opset \(first) on, the model imports \(opset)")
+    }
     if let op, !op.opsets.contains(opset) {
-      throw .unsupported("opset \(opset) has no such operator, it exists in \(op.opsets.lowerBound)...\(op.opsets.upperBound)")
+      throw .unsupported(
+        "opset \(opset) has no such operator, it exists in \(op.opsets.lowerBound)...\(op.opsets.upperBound)")
     }
     var isBroken = false
     let inputs = try inputs(node, &isBroken)
@@ -136,7 +140,7 @@ extension GraphBuilder {
 
   /// Adds the node a draft describes.
   func add(_ draft: NodeDraft) throws(Diagnostic) -> [ValueID] {
-    let op = try operation(draft.name, domain: draft.domain, draft.attributes)
+    let op = try operation(draft.name, domain: draft.domain, draft.attributes, hints: draft.hints)
     return try graph.add(
       op, draft.inputs, outputs: draft.outputCount, names: draft.nodeName.isEmpty ? [] : [draft.nodeName],
       outputNames: draft.outputNames)
@@ -144,7 +148,8 @@ extension GraphBuilder {
 
   /// Adds a further node on behalf of a draft, with one output.
   func emit(
-    _ name: String, _ inputs: [ValueID?], _ attributes: [(name: String, value: AttributeValue)] = [], for draft: NodeDraft,
+    _ name: String, _ inputs: [ValueID?], _ attributes: [(name: String, value: AttributeValue)] = [],
+    for draft: NodeDraft,
     isFinal: Bool = false
   ) throws(Diagnostic) -> ValueID {
     let op = try operation(name, domain: "", attributes)
@@ -156,19 +161,24 @@ extension GraphBuilder {
   }
 
   private func operation(
-    _ name: String, domain: String, _ attributes: [(name: String, value: AttributeValue)]
+    _ name: String, domain: String, _ attributes: [(name: String, value: AttributeValue)],
+    hints: [(name: String, value: AttributeValue)] = []
   ) throws(Diagnostic) -> any Operator {
     guard let type = OperatorCatalog.find(name, domain: domain) else {
       throw .unsupported("needs the operator \(name), which is not supported")
     }
-    return try make(type, attributes)
+    return try make(type, attributes, hints)
   }
 
   private func make<Op: Operator>(
-    _ type: Op.Type, _ attributes: [(name: String, value: AttributeValue)]
+    _ type: Op.Type, _ attributes: [(name: String, value: AttributeValue)],
+    _ hints: [(name: String, value: AttributeValue)]
   ) throws(Diagnostic) -> any Operator {
     var op = type.init()
-    for (name, value) in attributes { try op.setAttribute(name, value, fromModel: !importerSets(name)) }
+    for (name, value) in attributes { try op.setAttribute(name, value, fromModel: true) }
+    for (name, value) in hints where Op.attributes.contains(where: { $0.name == name }) {
+      try op.setAttribute(name, value)
+    }
     for field in Op.attributes where field.isRequired && !field.isInternal {
       guard attributes.contains(where: { $0.name == field.name }) else {
         throw .invalid("the required attribute '\(field.name)' is missing")
@@ -176,9 +186,6 @@ extension GraphBuilder {
     }
     return op
   }
-
-  /// Internal attributes that only importers set; a model's own are caught before by `ControlFlowImporter`.
-  private func importerSets(_ name: String) -> Bool { name == captureCountAttribute }
 
   // MARK: Functions
 

@@ -133,7 +133,9 @@ final class GraphBuilder {
 
   private func checkOutput(_ output: ProtoValueInfo, _ id: ValueID) {
     do throws(Diagnostic) {
-      guard let declared = try TypeReader.read(output.type), !declared.isCompatible(with: graph.type(id)) else { return }
+      guard let declared = try TypeReader.read(output.type), !declared.isCompatible(with: graph.type(id)) else {
+        return
+      }
       throw Diagnostic.invalid("it is \(graph.type(id)), but is declared as \(declared)")
     } catch {
       report(error.about("graph output '\(output.name)'"))

@@ -15,6 +15,8 @@ public struct ImportLimits: Sendable {
   public var opsetImports = 64
   public var rank = 64
   public var nameBytes = 65_536
+  /// Bytes of any value that a node computes or the caller passes in, where its shape is known.
+  public var valueBytes = 8 << 30
   /// Graphs inside each other, functions inlined.
   public var subgraphDepth = 32
   /// Memory for the structure of the file (weights are referenced): base + factor × file size.

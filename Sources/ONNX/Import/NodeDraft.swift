@@ -9,6 +9,8 @@ struct NodeDraft {
   let opset: Int
   var inputs: [ValueID?]
   var attributes: [(name: String, value: AttributeValue)]
+  /// Attributes of the IR's own that the operator may have; a model cannot set them.
+  var hints: [(name: String, value: AttributeValue)] = []
   /// Graph-valued attributes, not yet imported.
   var graphs: [(name: String, proto: ProtoGraph)]
   var outputCount: Int

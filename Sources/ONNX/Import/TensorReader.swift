@@ -61,12 +61,14 @@ final class TensorReader {
     let wanted = isPlain ? byteCount : Self.entries(of: type, count: count)
     guard given == wanted else {
       let what = field.map(Self.fieldName) ?? Self.fieldName(KX_RAW_DATA)
-      throw .invalid("\(what) has \(given) \(isPlain ? "bytes" : "elements"), dims \(describe(shape)) ask for \(wanted)")
+      throw .invalid(
+        "\(what) has \(given) \(isPlain ? "bytes" : "elements"), dims \(describe(shape)) ask for \(wanted)")
     }
     if let only = chunks.first, chunks.count == 1, only.packed,
       isPlain || only.field == KX_FLOAT_DATA || only.field == KX_DOUBLE_DATA
     {
-      return TensorStorage(bytes: UnsafeRawBufferPointer(start: only.bytes.data, count: only.bytes.count), owner: document)
+      return TensorStorage(
+        bytes: UnsafeRawBufferPointer(start: only.bytes.data, count: only.bytes.count), owner: document)
     }
     return try decode(chunks, type, byteCount: byteCount, entries: given)
   }
@@ -81,7 +83,9 @@ final class TensorReader {
     try spend(byteCount)
     return TensorStorage(byteCount: byteCount) { out in
       var position = 0
-      for chunk in chunks { position += Self.decode(chunk, type, into: UnsafeMutableRawBufferPointer(rebasing: out[position...])) }
+      for chunk in chunks {
+        position += Self.decode(chunk, type, into: UnsafeMutableRawBufferPointer(rebasing: out[position...]))
+      }
     }
   }
 

@@ -3,7 +3,9 @@ import IR
 
 /// Reads a TensorProto, SequenceProto or OptionalProto file (`.pb`, as the ONNX backend tests keep them).
 /// `type` says which of the three the file holds. Throws what is wrong with the file.
-public func readTestData(path: String, as type: ValueType, limits: ImportLimits = ImportLimits()) throws(Diagnostic) -> Datum {
+public func readTestData(path: String, as type: ValueType, limits: ImportLimits = ImportLimits()) throws(Diagnostic)
+  -> Datum
+{
   do throws(Diagnostic) {
     let file = try MappedFile.open(path, limit: limits.fileBytes)
     return try TestDataReader(file, type, limits).datum()

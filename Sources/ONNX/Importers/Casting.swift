@@ -4,7 +4,7 @@ extension ImporterCatalog {
   static let casting: [(operators: [String], importer: NodeImporter)] = [(["Cast"], importCast)]
 
   /// ONNX Cast, opsets 1–25: the type was a string before opset 6.
-  private static func importCast(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importCast(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 6, let name = try draft.takeString("to") else { return .node }
     let types: [String: ElementType] = [
       "FLOAT": .float32, "UINT8": .uint8, "INT8": .int8, "UINT16": .uint16, "INT16": .int16, "INT32": .int32,

@@ -6,7 +6,7 @@ extension ImporterCatalog {
   ]
 
   /// ONNX Constant, opsets 1–25: exactly one of the value attributes becomes a constant of the graph.
-  private static func importConstant(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importConstant(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.inputs.isEmpty else { throw .invalid("has \(draft.inputs.count) inputs, accepted are 0") }
     guard draft.outputCount == 1 else { throw .invalid("has \(draft.outputCount) outputs, accepted are 1") }
     guard draft.attributes.count == 1, draft.graphs.isEmpty, let attribute = draft.attributes.first else {

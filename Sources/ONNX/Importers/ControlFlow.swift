@@ -1,18 +1,16 @@
 import IR
 
-/// Internal attribute of the control-flow operators: how many of the node's last inputs are outer values that the
-/// bodies read. Every body takes these as its last inputs, in the same order.
-let captureCountAttribute = "captures"
-
 extension ImporterCatalog {
   static let controlFlow: [(operators: [String], importer: NodeImporter)] = [
     (["If"], importIf), (["Loop"], importLoop), (["Scan"], importScan), (["SequenceMap"], importSequenceMap),
   ]
 
   /// ONNX If, opsets 1–25. Inputs become: condition, captures.
-  private static func importIf(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importIf(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     let then = try takeGraph(&draft, "then_branch")
     let otherwise = try takeGraph(&draft, "else_branch")
+    try builder.setOutputCount(then.outputs.count, of: &draft)
+    try checkSingle(draft.input(0), builder, "the condition")
     let captures = try builder.captures(of: [then, otherwise])
     for (name, proto) in [("then_branch", then), ("else_branch", otherwise)] {
       guard proto.inputs.isEmpty else { throw .invalid("'\(name)' has inputs of its own, accepted are 0") }
@@ -24,18 +22,22 @@ extension ImporterCatalog {
   }
 
   /// ONNX Loop, opsets 1–25. Inputs become: trip count, condition, carried values, captures.
-  private static func importLoop(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importLoop(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     let proto = try takeGraph(&draft, "body")
     while draft.inputs.count < 2 { draft.inputs.append(nil) }
+    try checkSingle(draft.input(0), builder, "the trip count")
+    try checkSingle(draft.input(1), builder, "the condition")
     let carried = try types(draft.inputs[2...], builder, first: 2)
     guard proto.inputs.count == 2 + carried.count, proto.outputs.count > carried.count else {
       throw .invalid(
         "'body' has \(proto.inputs.count) inputs and \(proto.outputs.count) outputs, "
           + "expected \(2 + carried.count) and at least \(1 + carried.count)")
     }
+    try builder.setOutputCount(proto.outputs.count - 1, of: &draft)
     let captures = try builder.captures(of: [proto])
     let fixed: [ValueType] = [.tensor(.int64, []), .tensor(.bool, [])]
-    guard let body = try builder.iteratedBody(proto, captures, carried: carried, outputsBefore: 1, formals: { fixed + $0 })
+    guard
+      let body = try builder.iteratedBody(proto, captures, carried: carried, outputsBefore: 1, formals: { fixed + $0 })
     else { return .broken }
     draft.set("body", .graph(body))
     builder.append(captures, to: &draft)
@@ -43,7 +45,7 @@ extension ImporterCatalog {
   }
 
   /// ONNX Scan, opsets 9–25. Inputs become: states, scanned values, captures.
-  private static func importScan(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importScan(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset >= 9 else { throw .unsupported("Scan of opset 8, with a batch axis; opsets from 9 on are") }
     let proto = try takeGraph(&draft, "body")
     let all = try types(draft.inputs[...], builder, first: 0)
@@ -58,15 +60,19 @@ extension ImporterCatalog {
     }
     var axes = [Int](repeating: 0, count: Int(count))
     if case .ints(let given)? = draft.attributes.first(where: { $0.name == "scan_input_axes" })?.value {
-      guard given.count == axes.count else { throw .invalid("attribute 'scan_input_axes' has \(given.count) entries, expected \(axes.count)") }
+      guard given.count == axes.count else {
+        throw .invalid("attribute 'scan_input_axes' has \(given.count) entries, expected \(axes.count)")
+      }
       axes = given.map { Int($0) }
     }
     var slices: [ValueType] = []
     for (type, axis) in zip(all[states...], axes) { slices.append(try slice(type, axis)) }
+    try builder.setOutputCount(proto.outputs.count, of: &draft)
     let captures = try builder.captures(of: [proto])
     let scanned = slices
-    guard let body = try builder.iteratedBody(
-      proto, captures, carried: Array(all[..<states]), outputsBefore: 0, formals: { $0 + scanned })
+    guard
+      let body = try builder.iteratedBody(
+        proto, captures, carried: Array(all[..<states]), outputsBefore: 0, formals: { $0 + scanned })
     else { return .broken }
     draft.set("body", .graph(body))
     builder.append(captures, to: &draft)
@@ -75,7 +81,7 @@ extension ImporterCatalog {
 
   /// ONNX SequenceMap, opset 17. Inputs become: sequence, further inputs, captures.
   private static func importSequenceMap(
-    _ draft: inout NodeDraft, _ builder: GraphBuilder
+    _ draft: inout Draft, _ builder: Builder
   ) throws(Diagnostic) -> ImportResult {
     let proto = try takeGraph(&draft, "body")
     let formals = try types(draft.inputs[...], builder, first: 0).map {
@@ -84,6 +90,7 @@ extension ImporterCatalog {
     guard proto.inputs.count == formals.count else {
       throw .invalid("'body' has \(proto.inputs.count) inputs, expected \(formals.count)")
     }
+    try builder.setOutputCount(proto.outputs.count, of: &draft)
     let captures = try builder.captures(of: [proto])
     guard let body = try builder.body(proto, formals, captures) else { return .broken }
     draft.set("body", .graph(body))
@@ -91,16 +98,23 @@ extension ImporterCatalog {
     return .node
   }
 
-  private static func takeGraph(_ draft: inout NodeDraft, _ name: String) throws(Diagnostic) -> ProtoGraph {
+  private static func takeGraph(_ draft: inout Draft, _ name: String) throws(Diagnostic) -> ProtoGraph {
     guard let index = draft.graphs.firstIndex(where: { $0.name == name }) else {
       throw .invalid("the required attribute '\(name)' is missing")
     }
-    guard !draft.has(captureCountAttribute) else { throw .invalid("there is no attribute '\(captureCountAttribute)'") }
     return draft.graphs.remove(at: index).proto
   }
 
+  /// Throws where an input is known to have another number of elements than one.
+  private static func checkSingle(_ id: ValueID?, _ builder: Builder, _ what: String) throws(Diagnostic) {
+    guard let id, let shape = builder.shape(id) else { return }
+    if shape.contains(where: { $0.value ?? 1 != 1 }) {
+      throw .invalid("\(what) is \(builder.graph.type(id)), expected one element")
+    }
+  }
+
   private static func types(
-    _ inputs: ArraySlice<ValueID?>, _ builder: GraphBuilder, first: Int
+    _ inputs: ArraySlice<ValueID?>, _ builder: Builder, first: Int
   ) throws(Diagnostic) -> [ValueType] {
     var result: [ValueType] = []
     for (offset, input) in inputs.enumerated() {

@@ -5,25 +5,27 @@ extension ImporterCatalog {
     (["Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less"], importBinary),
     (["Clip"], importClip), (["PRelu"], importPRelu),
     (
-      ["Abs", "Ceil", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Max", "Mean", "Min", "Neg",
-        "Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Sum", "Tanh"], importConsuming
+      [
+        "Abs", "Ceil", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Max", "Mean", "Min", "Neg",
+        "Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Sum", "Tanh",
+      ], importConsuming
     ),
     (["Dropout"], importDropout), (["Gelu"], { (_, _) throws(Diagnostic) in .node }),
   ]
 
   /// Before opset 6 operators could say which inputs they overwrite; it never changed the result.
-  static func dropConsumedInputs(_ draft: inout NodeDraft) {
+  static func dropConsumedInputs(_ draft: inout Draft) {
     if draft.opset < 6 { _ = draft.take("consumed_inputs") }
   }
 
-  private static func importConsuming(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importConsuming(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     dropConsumedInputs(&draft)
     return .node
   }
 
   /// Binary operators, opsets 1–28. Before opset 7 broadcasting had to be asked for, and aligned the second input at
   /// `axis` of the first (default: at the end).
-  private static func importBinary(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importBinary(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     dropConsumedInputs(&draft)
     guard draft.opset < 7 else { return .node }
     let broadcasts = try draft.takeInt("broadcast") ?? 0 != 0
@@ -33,7 +35,7 @@ extension ImporterCatalog {
   }
 
   /// Appends axes of 1 to the second input so that it stands at `axis` of the first.
-  private static func align(_ draft: inout NodeDraft, _ builder: GraphBuilder, axis: Int) throws(Diagnostic) {
+  private static func align(_ draft: inout Draft, _ builder: Builder, axis: Int) throws(Diagnostic) {
     guard let a = builder.shape(draft.input(0))?.count, let b = builder.shape(draft.input(1))?.count else {
       throw .unsupported("broadcasting along axis \(axis) with inputs of unknown rank")
     }
@@ -48,7 +50,7 @@ extension ImporterCatalog {
   }
 
   /// ONNX Clip, opsets 1–13: bounds were attributes before opset 11.
-  private static func importClip(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importClip(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     dropConsumedInputs(&draft)
     guard draft.opset < 11 else { return .node }
     guard draft.inputs.count == 1 else { throw .invalid("has \(draft.inputs.count) inputs, accepted are 1") }
@@ -61,20 +63,23 @@ extension ImporterCatalog {
   }
 
   /// ONNX PRelu, opsets 1–16: before opset 7 a slope per channel stood at axis 1.
-  private static func importPRelu(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importPRelu(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     dropConsumedInputs(&draft)
-    guard draft.opset < 7, let slope = builder.shape(draft.input(1)), slope.count == 1, slope[0] != 1 else { return .node }
+    guard draft.opset < 7, let slope = builder.shape(draft.input(1)), slope.count == 1, slope[0] != 1 else {
+      return .node
+    }
     try align(&draft, builder, axis: 1)
     return .node
   }
 
   /// ONNX Dropout, opsets 1–22. Inference: the ratio plays no part unless training mode is an input (opset 12 on).
-  private static func importDropout(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importDropout(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     dropConsumedInputs(&draft)
     guard draft.opset < 12 else { return .node }
     _ = try draft.takeInt("is_test")
     if let ratio = try draft.takeFloat("ratio") {
-      draft.setInput(1, builder.graph.addConstant(Tensor(scalar: ratio), name: Name(draft.nodeName.bytes + Array("/ratio".utf8))))
+      draft.setInput(
+        1, builder.graph.addConstant(Tensor(scalar: ratio), name: Name(draft.nodeName.bytes + Array("/ratio".utf8))))
     }
     return .node
   }

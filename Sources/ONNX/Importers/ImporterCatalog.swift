@@ -15,6 +15,9 @@ enum ImportResult {
 typealias NodeImporter = @Sendable (inout NodeDraft, GraphBuilder) throws(Diagnostic) -> ImportResult
 
 enum ImporterCatalog {
+  typealias Draft = NodeDraft
+  typealias Builder = GraphBuilder
+
   /// One list per family, each in a file of the family's name.
   static let families: [(name: String, importers: [(operators: [String], importer: NodeImporter)])] = [
     ("Constants", constants), ("ControlFlow", controlFlow), ("Elementwise", elementwise),

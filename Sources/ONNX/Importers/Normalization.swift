@@ -3,14 +3,20 @@ import IR
 extension ImporterCatalog {
   static let normalization: [(operators: [String], importer: NodeImporter)] = [
     (["BatchNormalization"], importBatchNormalization),
-    (["InstanceNormalization"], { (draft, _) throws(Diagnostic) in dropConsumedInputs(&draft); return .node }),
+    (
+      ["InstanceNormalization"],
+      { (draft, _) throws(Diagnostic) in
+        dropConsumedInputs(&draft)
+        return .node
+      }
+    ),
     (["GroupNormalization"], importGroupNormalization),
   ]
 
   /// ONNX BatchNormalization, opsets 1–15. Before opset 14 there was no training mode at inference; before opset 9
   /// statistics could be per element instead of per channel.
   private static func importBatchNormalization(
-    _ draft: inout NodeDraft, _ builder: GraphBuilder
+    _ draft: inout Draft, _ builder: Builder
   ) throws(Diagnostic) -> ImportResult {
     dropConsumedInputs(&draft)
     if draft.opset < 9, try draft.takeInt("spatial") ?? 1 == 0 {
@@ -25,7 +31,7 @@ extension ImporterCatalog {
 
   /// ONNX GroupNormalization, opsets 18–21: before opset 21 scale and bias were per group, now per channel.
   private static func importGroupNormalization(
-    _ draft: inout NodeDraft, _ builder: GraphBuilder
+    _ draft: inout Draft, _ builder: Builder
   ) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 21 else { return .node }
     guard case .int(let groups)? = draft.attributes.first(where: { $0.name == "num_groups" })?.value, groups > 0,

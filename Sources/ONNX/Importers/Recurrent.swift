@@ -6,7 +6,7 @@ extension ImporterCatalog {
   ]
 
   /// ONNX RNN, LSTM, GRU, opsets 1–22: before opset 7 an attribute said whether the first output is made.
-  private static func importRecurrent(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importRecurrent(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     if draft.opset < 7 { _ = try draft.takeInt("output_sequence") }
     return .node
   }

@@ -8,13 +8,13 @@ extension ImporterCatalog {
   ]
 
   /// ONNX Unsqueeze, opsets 1–25: axes were a required attribute before opset 13.
-  private static func importUnsqueeze(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importUnsqueeze(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     if draft.opset < 13, !draft.has("axes") { throw .invalid("the required attribute 'axes' is missing") }
     return try axesToInput(&draft, builder, before: 13)
   }
 
   /// ONNX Reshape, opsets 1–25: the shape was an attribute before opset 5.
-  private static func importReshape(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importReshape(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 5 else { return .node }
     dropConsumedInputs(&draft)
     guard let shape = try draft.takeInts("shape") else { throw .invalid("the required attribute 'shape' is missing") }
@@ -23,7 +23,7 @@ extension ImporterCatalog {
   }
 
   /// ONNX Slice, opsets 1–13: bounds were attributes before opset 10.
-  private static func importSlice(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importSlice(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 10 else { return .node }
     for (index, name) in ["starts", "ends", "axes"].enumerated() {
       let numbers = try draft.takeInts(name)
@@ -35,7 +35,7 @@ extension ImporterCatalog {
 
   /// ONNX Split, opsets 1–18: sizes were an attribute before opset 13 (and an input in opset 1); the number of parts is
   /// an attribute from opset 18 on, and the number of outputs before.
-  private static func importSplit(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importSplit(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 18 else { return .node }
     if draft.opset < 13, let sizes = try draft.takeInts("split") {
       guard draft.input(1) == nil else { throw .invalid("sizes are given both as input and as attribute") }
@@ -50,7 +50,7 @@ extension ImporterCatalog {
   }
 
   /// Before opset 18 parts without given sizes had to be equal.
-  private static func checkEvenSplit(_ draft: NodeDraft, _ builder: GraphBuilder, parts: Int) throws(Diagnostic) {
+  private static func checkEvenSplit(_ draft: Draft, _ builder: Builder, parts: Int) throws(Diagnostic) {
     var axis = 0
     if case .int(let number)? = draft.attributes.first(where: { $0.name == "axis" })?.value { axis = Int(number) }
     guard let shape = builder.shape(draft.input(0)) else { return }
@@ -61,13 +61,13 @@ extension ImporterCatalog {
   }
 
   /// ONNX Concat, opsets 1–13: `axis` had the default 1 before opset 4.
-  private static func importConcat(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importConcat(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     if draft.opset < 4, !draft.has("axis") { draft.set("axis", .int(1)) }
     return .node
   }
 
   /// ONNX Pad, opsets 1–25: pads (`paddings` in opset 1) and value were attributes before opset 11.
-  private static func importPad(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importPad(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 11 else { return .node }
     let name = draft.opset < 2 ? "paddings" : "pads"
     guard let pads = try draft.takeInts(name) else { throw .invalid("the required attribute '\(name)' is missing") }
@@ -79,7 +79,7 @@ extension ImporterCatalog {
   }
 
   /// ONNX Tile, opsets 1–13: opset 1 had one axis and its number of tiles as inputs.
-  private static func importTile(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importTile(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 6 else { return .node }
     guard let rank = builder.shape(draft.input(0))?.count, let tiles = builder.graph.constant(draft.input(1)),
       let axis = builder.graph.constant(draft.input(2)), tiles.count == 1, axis.count == 1

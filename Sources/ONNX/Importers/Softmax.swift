@@ -7,7 +7,7 @@ extension ImporterCatalog {
 
   /// ONNX Softmax, LogSoftmax, Hardmax, opsets 1–13. Before opset 13 the input counted as a matrix, split at `axis`
   /// (default 1), and each row was normalised; from 13 on along `axis` alone (default -1).
-  private static func importSoftmax(_ draft: inout NodeDraft, _ builder: GraphBuilder) throws(Diagnostic) -> ImportResult {
+  private static func importSoftmax(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 13 else { return .node }
     let axis = try draft.takeInt("axis") ?? 1
     guard let shape = builder.shape(draft.input(0)) else {

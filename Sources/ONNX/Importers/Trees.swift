@@ -7,7 +7,7 @@ extension ImporterCatalog {
 
   /// ONNX-ML LabelEncoder, opsets 1–4: version 1 numbered a list of class names.
   private static func importLabelEncoder(
-    _ draft: inout NodeDraft, _ builder: GraphBuilder
+    _ draft: inout Draft, _ builder: Builder
   ) throws(Diagnostic) -> ImportResult {
     guard draft.opset < 2 else { return .node }
     guard case .strings(let classes)? = draft.take("classes_strings") else {
