@@ -15,6 +15,12 @@ public enum OperatorCatalog {
     ("Normalizations", normalizations),
     ("LayerNormalizations", layerNormalizations),
     ("Quantization", quantization),
+    ("IntegerProducts", integerProducts),
+    ("Losses", losses),
+    ("Random", random),
+    ("Fourier", fourier),
+    ("Windows", windows),
+    ("Einsum", einsum),
 
     // Moving elements and products of matrices.
     ("Convolution", convolution),
@@ -29,6 +35,13 @@ public enum OperatorCatalog {
     ("Shapes", shapes),
     ("Masking", masking),
     ("Selecting", selecting),
+    ("Scattering", scattering),
+    ("Recurrent", recurrent),
+    ("ControlFlow", controlFlow),
+    ("Resizing", resizing),
+    ("Sampling", sampling),
+    ("Regions", regions),
+    ("Deformation", deformation),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)

@@ -113,6 +113,9 @@ public struct TopK: Operator {
     let shape = try checkedTypes(inputs, context)[0].knownShape ?? []
     let x = try inputs.tensor(0)
     let axis = try normalizedAxis(axis, rank: x.rank)
+    if x.count == 0 || k == 0 {
+      return [.tensor(Tensor(wide: [Double](), x.type, shape)), .tensor(Tensor([Int64](), shape: shape))]
+    }
     func search<T: WideNumber>(_: T.Type) -> [Datum] {
       let lines = forEachGroup(x.wide(T.self), x.shape, [axis]) { line -> [(T, Int)] in
         let ranked = line.enumerated().map { ($0.element, $0.offset) }.sorted { a, b in

@@ -116,9 +116,11 @@ public struct Split: Operator {
     let count = context.outputCount
     guard context.has(1) else {
       let part = dim.ceilQuotient(by: Dim(count)) ?? .unknown
-      let last = dim - part * Dim(count - 1)
-      if let value = last.value, value < 0 { throw .invalid("\(dim) elements do not make \(count) parts") }
-      return Array(repeating: part, count: count - 1) + [last]
+      if let size = dim.value, let whole = part.value {
+        // Too few elements for so many parts: the last ones are empty.
+        return (0..<count).map { Dim(max(0, min(whole, size - saturatingMultiply($0, whole)))) }
+      }
+      return Array(repeating: part, count: count - 1) + [dim - part * Dim(count - 1)]
     }
     try context.require(1, [.int64])
     guard let given = context.contents(1) else { return InferenceContext.unknown(count) }

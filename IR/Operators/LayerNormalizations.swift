@@ -52,10 +52,18 @@ public struct LayerNormalization: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    try checkedTypes(inputs, context)
+    let types = try checkedTypes(inputs, context)
     let x = try inputs.tensor(0)
     let first = try normalizedAxis(axis, rank: x.rank)
     let values = x.wide(Double.self)
+    if values.isEmpty {
+      let missing = types.dropFirst().map { type -> Datum in
+        let shape = type.knownShape ?? []
+        let nan = [Double](repeating: .nan, count: Tensor.elementCount(of: shape) ?? 0)
+        return .tensor(Tensor(wide: nan, type.element, shape))
+      }
+      return [.tensor(x)] + missing
+    }
     let moments = Moments(values, x.shape, Array(first..<x.rank))
     let scale = try inputs.tensor(1)
     var y = moments.normalize(values, x.shape, epsilon: Double(epsilon))
@@ -102,6 +110,7 @@ public struct RMSNormalization: Operator {
     let first = try normalizedAxis(axis, rank: x.rank)
     let values = x.wide(Double.self)
     let shape = x.shape.indices.map { $0 < first ? x.shape[$0] : 1 }
+    if values.isEmpty { return [.tensor(Tensor(wide: values, scale.type, x.shape))] }
     let inverse = forEachGroup(values, x.shape, Array(first..<x.rank)) { group in
       1 / (group.reduce(0) { $0 + $1 * $1 } / Double(group.count) + Double(epsilon)).squareRoot()
     }

@@ -19,9 +19,14 @@ struct Moments {
   let mean: [Double]
   let variance: [Double]
 
-  /// `axes` sorted, from the front.
+  /// `axes` sorted, from the front. Of no values there are no moments, however many places for them.
   init(_ values: [Double], _ full: [Int], _ axes: [Int]) {
     shape = full.indices.map { axes.contains($0) ? 1 : full[$0] }
+    guard !values.isEmpty else {
+      mean = []
+      variance = []
+      return
+    }
     mean = forEachGroup(values, full, axes) { $0.reduce(0, +) / Double($0.count) }
     var middle = mean.makeIterator()
     variance = forEachGroup(values, full, axes) { group in
@@ -67,15 +72,11 @@ extension InferenceContext {
 }
 
 extension Operator {
-  /// Types of the outputs for these very tensors: the checks of inference, repeated before an evaluation.
+  /// Tensor types of the outputs for these very inputs, their sizes checked: the checks of inference, repeated before an
+  /// evaluation.
   @discardableResult
   func checkedTypes(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [TensorType] {
-    let known = inputs.map { datum in
-      datum.map {
-        InferenceContext.Input(type: $0.type, constant: $0.tensor, contents: $0.tensor.flatMap { Graph.contents(of: $0) })
-      }
-    }
-    let types = try inferTypes(InferenceContext(inputs: known, outputCount: context.outputCount)).compactMap(\.tensor)
+    let types = try resolvedTypes(inputs, context).compactMap(\.tensor)
     for type in types { if let shape = type.knownShape { try context.checkSize(shape, type.element) } }
     return types
   }
@@ -122,6 +123,7 @@ public struct BatchNormalization: FusesActivation {
     let values = x.wide(Double.self)
     var running: [Datum] = []
     if trainingMode {
+      guard !values.isEmpty else { throw .invalid("an empty batch has no statistics") }
       let batch = Moments(values, x.shape, x.shape.indices.filter { $0 != 1 })
       let keep = Double(momentum)
       let means = zip(mean, batch.mean).map { $0 * keep + $1 * (1 - keep) }

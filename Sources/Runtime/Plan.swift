@@ -84,13 +84,12 @@ final class Plan {
   }
 
   private func describeSlots() throws(RuntimeError) {
+    try checkInputs()
     for (index, slot) in unit.program.slots.enumerated() where slot.storage != .host {
-      let tensor = tensors + index
-      tensor.pointee.type = Int32(slot.type)
-      tensor.pointee.rank = Int32(slot.dims.count)
-      guard unit.isEarly[index] else { continue }
-      for (axis, dim) in slot.dims.enumerated() { tensor.dims[axis] = values[Int(dim)] }
       if slot.storage == .input { continue }
+      let tensor = tensors + index
+      describe(index)
+      guard unit.isEarly[index] else { continue }
       if unit.analysis.defined[index] == ProgramAnalysis.never { continue }
       guard let bytes = tensor.checkedBytes else {
         throw .step("slot \(index): shape \(tensor.shape) cannot be allocated with these inputs")
@@ -98,7 +97,14 @@ final class Plan {
       try check(slot, index, bytes)
     }
     for alias in unit.plannedAliases { try checkAlias(Int(alias)) }
-    try checkInputs()
+  }
+
+  private func describe(_ index: Int) {
+    let slot = unit.program.slots[index]
+    tensors[index].type = Int32(slot.type)
+    tensors[index].rank = Int32(slot.dims.count)
+    guard unit.isEarly[index] else { return }
+    for (axis, dim) in slot.dims.enumerated() { (tensors + index).dims[axis] = values[Int(dim)] }
   }
 
   /// An alias has as many bytes as what it names.
@@ -127,6 +133,7 @@ final class Plan {
       let slot = unit.program.slots[Int(port.slot)]
       guard slot.storage == .input else { continue }
       let tensor = tensors + Int(port.slot)
+      describe(Int(port.slot))
       let given = Array(key[axis..<axis + slot.dims.count])
       axis += slot.dims.count
       for index in slot.dims.indices where tensor.dims[index] != given[index] || given[index] < 0 {

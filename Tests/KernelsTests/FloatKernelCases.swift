@@ -18,4 +18,9 @@ let floatKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_REDUCE_F32): reduceCases,
   UInt16(KERF_OP_MAX_POOL_F32): maxPoolCases,
   UInt16(KERF_OP_AVG_POOL_F32): averagePoolCases,
+  UInt16(KERF_OP_CONV_TRANSPOSE2D_F32): convolutionTransposeCases,
+  UInt16(KERF_OP_RESIZE_F32): resizeCases,
+  UInt16(KERF_OP_CUMSUM_F32): cumulativeSumCases,
+  UInt16(KERF_OP_TOPK_F32): topKCases,
+  UInt16(KERF_OP_LRN_F32): lrnCases,
 ]

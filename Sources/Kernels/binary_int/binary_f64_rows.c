@@ -2,7 +2,7 @@
 
 #include "binary_int.h"
 
-#pragma STDC FP_CONTRACT OFF
+KERF_NO_CONTRACT
 
 #define LOOP(expression)                                  \
   for (int64_t i = 0; i < n; i++) {                       \

@@ -1,7 +1,7 @@
 // Checks and small helpers shared by the integer, 8-bit and data movement kernels.
 //
-// Sizes come from plans that may be hostile: `kerf_check_tensor` bounds every tensor to 2^47 bytes, so products of a few
-// of its strides and counts cannot overflow afterwards.
+// Sizes come from plans that may be hostile: `kerf_check_tensor` bounds every tensor to 2^47 bytes, so products of a
+// few of its strides and counts cannot overflow afterwards.
 #ifndef KERF_COMMON_TENSORS_H
 #define KERF_COMMON_TENSORS_H
 
@@ -9,6 +9,13 @@
 
 #define KERF_INLINE static inline __attribute__((always_inline, unused))
 #define KERF_HELPER static inline __attribute__((unused))
+/// At file scope: no fused multiply-add that the source does not spell (GCC: -ffp-contract=off).
+#if defined(__clang__)
+#define KERF_NO_CONTRACT _Pragma("STDC FP_CONTRACT OFF")
+#else
+#define KERF_NO_CONTRACT
+#endif
+
 /// Bytes of one element, 0 for types that are no element type.
 KERF_HELPER int64_t kerf_width(int32_t type) {
   switch (type) {

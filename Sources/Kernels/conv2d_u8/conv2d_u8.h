@@ -9,7 +9,7 @@ typedef struct kerf_conv_u8 {
   const uint8_t *x;
   int64_t h, w, c, oh, ow, cpg;  // cpg: channels of a group
   kerf_geometry geometry;
-  uint8_t zero;  // what padding holds
+  uint8_t zero;  // what padding holds, before the flip
   uint8_t flip;  // XORed to every byte read (0x80 turns i8 into u8)
 } kerf_conv_u8;
 

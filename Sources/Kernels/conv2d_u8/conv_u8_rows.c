@@ -41,7 +41,7 @@ kerf_q8 kerf_conv_u8_product(const kerf_tensor *x, const kerf_tensor *y, int64_t
   g.a_group = source->cpg;
   g.fill = kerf_conv_u8_direct(x, geometry, groups) && !source->flip ? NULL : kerf_conv_u8_fill;
   g.packed_group = (int64_t)kerf_q8_packed_size(g.k, g.n);
-  g.x_zero = source->zero;
+  g.x_zero = source->zero ^ source->flip;
   return g;
 }
 

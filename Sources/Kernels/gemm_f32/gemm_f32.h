@@ -42,6 +42,10 @@ typedef struct kerf_gemm {
   kerf_gather_fn gather;
   const void *source;
   const float *b;  // packed
+  // For products over some of the rows of b: k is that many rows, in segments of `segment`, which begin at the rows
+  // segment_rows[i] of a b of depth b_depth. A is gathered. 0: all rows.
+  int64_t segment, b_depth;
+  const int64_t *segment_rows;
   float *y;
   int64_t ldy;
   kerf_epilogue epilogue;
@@ -49,6 +53,7 @@ typedef struct kerf_gemm {
 
 /// Scratch of kerf_gemm_run; `gathered` says whether A comes from a gather function.
 uint64_t kerf_gemm_scratch(int64_t m, int64_t n, int64_t k, bool gathered);
+uint64_t kerf_gemm_scratch_segments(int64_t m, int64_t n, int64_t k, int64_t segment);
 void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool);
 
 int kerf_run_gemm(const kerf_call *call, const kerf_gemm_isa *isa);

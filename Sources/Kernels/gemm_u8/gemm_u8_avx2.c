@@ -3,7 +3,7 @@
 
 #include "gemm_u8.h"
 
-#pragma STDC FP_CONTRACT OFF
+KERF_NO_CONTRACT
 
 #define TARGET __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline)) TARGET

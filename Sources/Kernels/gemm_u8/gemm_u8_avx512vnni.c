@@ -1,17 +1,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "gemm_u8.h"
+#include "gemm_u8_avx512.h"
 
-#pragma STDC FP_CONTRACT OFF
-
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 64")
-#endif
+KERF_NO_CONTRACT
 
 INLINE __m512i broadcast(const uint8_t *a) {
   int32_t v;
@@ -77,42 +69,15 @@ TARGET static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, 
   }
 }
 
-/// Per 16 columns: the even and the odd 64-bit lanes of the parameters.
-typedef struct lanes {
-  __m512i init, m_even, m_odd, s_even, s_odd, r_even, r_odd;
-} lanes;
-
-INLINE lanes load_lanes(const kerf_q8_columns *p, int at) {
-  const __m512i low = _mm512_set1_epi64(0xffffffff), one = _mm512_set1_epi64(1);
-  __m512i m = _mm512_loadu_si512(p->multiplier + at), s = _mm512_loadu_si512(p->shift + at);
-  lanes l = {.init = _mm512_loadu_si512(p->init + at), .m_even = m, .m_odd = _mm512_srli_epi64(m, 32)};
-  l.s_even = _mm512_and_si512(s, low);
-  l.s_odd = _mm512_srli_epi64(s, 32);
-  l.r_even = _mm512_sllv_epi64(one, _mm512_sub_epi64(l.s_even, one));
-  l.r_odd = _mm512_sllv_epi64(one, _mm512_sub_epi64(l.s_odd, one));
-  return l;
-}
-
-INLINE __m128i requantize16(__m512i acc, const lanes *l, __m512i low, __m512i high, __m512i zero) {
-  acc = _mm512_add_epi32(acc, l->init);
-  __m512i even = _mm512_add_epi64(_mm512_mul_epi32(acc, l->m_even), l->r_even);
-  __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(acc, 32), l->m_odd), l->r_odd);
-  even = _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(even, l->s_even), low), high);
-  odd = _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(odd, l->s_odd), low), high);
-  __m512i y = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-  return _mm512_cvtepi32_epi8(_mm512_add_epi32(y, zero));
-}
-
 TARGET static void requantize(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
                               const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
-  const __m512i low = _mm512_set1_epi64(o->y_min - o->y_zero), high = _mm512_set1_epi64(o->y_max - o->y_zero);
-  const __m512i zero = _mm512_set1_epi32(o->y_zero);
+  const kerf_bounds b = kerf_load_bounds(o);
   for (int at = 0; at < columns; at += 16) {
-    const lanes l = load_lanes(p, at);
+    const kerf_lanes l = kerf_load_lanes(p->init + at, p->multiplier + at, p->shift + at);
     const __mmask16 mask = columns - at >= 16 ? 0xffff : (__mmask16)((1u << (columns - at)) - 1);
     for (int r = 0; r < rows; r++) {
       __m512i sum = _mm512_loadu_si512(acc + r * KERF_Q8_TILE + at);
-      _mm_mask_storeu_epi8(y + r * ldy + at, mask, requantize16(sum, &l, low, high, zero));
+      _mm_mask_storeu_epi8(y + r * ldy + at, mask, _mm512_cvtepi32_epi8(kerf_requantize_lanes(sum, &l, &b)));
     }
   }
 }

@@ -4,7 +4,9 @@
 // many slots as tasks can run at once.
 #include "gemm_u8.h"
 
-enum { BLOCK_BYTES = 128 << 10, TILE_ROWS = 14, MAX_BLOCK = 168, MAX_SLOTS = 32, LEAST_TASKS = 8 };
+#include "../common/slots.h"
+
+enum { BLOCK_BYTES = 128 << 10, TILE_ROWS = 14, MAX_BLOCK = 168, LEAST_TASKS = 8 };
 
 typedef struct plan {
   int64_t blocks, panels, ld;  // blocks of 4 k; ld: bytes of a gathered row
@@ -28,7 +30,7 @@ static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups) {
   p.chunk += p.chunk & 1;
   p.chunks = kerf_ceil_div(p.panels, p.chunk);
   p.tasks = p.row_tasks * p.chunks * groups;
-  p.slots = kerf_min(p.tasks, MAX_SLOTS);
+  p.slots = kerf_min(p.tasks, KERF_SLOTS);
   return p;
 }
 
@@ -45,16 +47,6 @@ typedef struct job {
   int64_t slot_bytes;
   uint32_t taken;  // slots in use, as a mask
 } job;
-
-static int take_slot(job *j) {
-  uint32_t taken = __atomic_load_n(&j->taken, __ATOMIC_RELAXED);
-  for (;;) {
-    int slot = __builtin_ctz(~taken);
-    if (__atomic_compare_exchange_n(&j->taken, &taken, taken | 1u << slot, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-      return slot;
-    }
-  }
-}
 
 static void load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
                          kerf_q8_columns *p) {
@@ -132,7 +124,7 @@ static void run_slot(void *context, int64_t index) {
   const kerf_q8 *g = j->g;
   const plan *p = &j->p;
   int64_t begin = p->tasks * index / p->slots, end = p->tasks * (index + 1) / p->slots, filled = -1;
-  int slot = g->fill ? take_slot(j) : 0;
+  int slot = g->fill ? kerf_take_slot(&j->taken) : 0;
   uint8_t *rows_at = g->fill ? j->scratch + slot * j->slot_bytes : NULL;
   for (int64_t task = begin; task < end; task++) {
     int64_t chunk = task % p->chunks, rest = task / p->chunks;
@@ -143,7 +135,7 @@ static void run_slot(void *context, int64_t index) {
     filled = rest;
     run_block(j, group, row, rows, first, kerf_min(first + p->chunk, p->panels), a, g->fill ? p->ld : g->lda);
   }
-  if (g->fill) __atomic_fetch_and(&j->taken, ~(1u << slot), __ATOMIC_RELEASE);
+  if (g->fill) kerf_give_slot(&j->taken, slot);
 }
 
 void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool) {

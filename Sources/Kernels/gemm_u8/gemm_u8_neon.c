@@ -3,8 +3,9 @@
 
 #include "gemm_u8_neon.h"
 
+KERF_NO_CONTRACT
+
 #if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 64")

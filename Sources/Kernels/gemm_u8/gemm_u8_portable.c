@@ -1,6 +1,6 @@
 #include "gemm_u8.h"
 
-#pragma STDC FP_CONTRACT OFF
+KERF_NO_CONTRACT
 
 // Sums wrap, as in the vector kernels.
 static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b, int64_t stride,

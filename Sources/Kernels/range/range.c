@@ -2,7 +2,7 @@
 // Integers wrap.
 #include "../common/tensors.h"
 
-#pragma STDC FP_CONTRACT OFF
+KERF_NO_CONTRACT
 
 int kerf_prepare_range(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 2, 2, 1, 0));

@@ -2,7 +2,7 @@
 
 #include "reduce_int.h"
 
-#pragma STDC FP_CONTRACT OFF
+KERF_NO_CONTRACT
 
 static double combine(int64_t function, double a, double v, double top) {
   switch (function) {

@@ -1,0 +1,120 @@
+// AVG_POOL_U8: x u8[N,H,W,C] -> y; geometry count_include_pad x_zero multiplier shift y_zero y_min y_max (ONNX
+// AveragePool, GlobalAveragePool): y = clamp(floor(sum(x - x_zero) * multiplier / (count * 2^shift) + 1/2) + y_zero).
+// Padding counts as x_zero; the count of positions is exact. In ceil mode positions behind the padding never count.
+#include "../common/tensors.h"
+#include "../common/variants.h"
+
+enum { INCLUDE_PAD = 10, X_ZERO, MULTIPLIER, SHIFT, Y_ZERO, Y_MIN, Y_MAX, COUNT };
+enum { BLOCK = 64, MAX_TAPS = 1 << 24 };
+
+int kerf_prepare_avg_pool_u8(const kerf_call *c, uint64_t *scratch) {
+  KERF_TRY(kerf_check_plain(c, 1, 1, 1, COUNT));
+  *scratch = 0;
+  const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
+  kerf_geometry g;
+  KERF_REQUIRE(x->type == KERF_U8 && y->type == KERF_U8, KERF_BAD_TYPE);
+  KERF_TRY(kerf_read_geometry(c, 0, &g));
+  KERF_TRY(kerf_check_windows(x, y, &g, true));
+  KERF_REQUIRE(x->dims[3] == y->dims[3], KERF_BAD_SHAPE);
+  KERF_REQUIRE(g.kh <= MAX_TAPS / g.kw, KERF_BAD_ATTR);  // sums fit 32 bits
+  KERF_TRY(kerf_check_range(c, INCLUDE_PAD, 0, 1));
+  KERF_TRY(kerf_check_range(c, X_ZERO, 0, 255));
+  KERF_TRY(kerf_check_range(c, MULTIPLIER, 0, INT32_MAX));
+  KERF_TRY(kerf_check_range(c, SHIFT, 1, 62));
+  for (int i = Y_ZERO; i <= Y_MAX; i++) KERF_TRY(kerf_check_range(c, i, 0, 255));
+  return kerf_int(c, Y_MIN) <= kerf_int(c, Y_MAX) ? KERF_OK : KERF_BAD_ATTR;
+}
+
+typedef struct job {
+  kerf_geometry g;
+  const uint8_t *x;
+  uint8_t *y;
+  int64_t h, w, c, oh, ow;
+  int64_t x_zero, multiplier, shift, zero, low, high;
+  bool include;
+} job;
+
+/// The taps first ..< last of a window along one axis that lie within from ..< to.
+typedef struct taps {
+  int64_t first, last;
+} taps;
+
+static taps inside(int64_t start, int64_t kernel, int64_t dilation, int64_t from, int64_t to) {
+  taps t = {start < from ? kerf_ceil_div(from - start, dilation) : 0, 0};
+  if (start < to) t.last = kerf_min(kerf_ceil_div(to - start, dilation), kernel);
+  t.first = kerf_min(t.first, t.last);
+  return t;
+}
+
+static int64_t length(taps t) { return t.last - t.first; }
+
+/// floor(sum * multiplier / (count * 2^shift) + 1/2), in 64 bits where the numbers fit.
+static int64_t mean(const job *j, int64_t sum, int64_t count) {
+  int64_t n = sum * j->multiplier, r;  // below 2^63: 2^24 taps of 255, times 2^31
+  int64_t d, size = n < 0 ? -n : n;
+  if (!__builtin_mul_overflow(count, (int64_t)1 << j->shift, &d) && d < INT64_MAX / 8 && size < INT64_MAX / 8) {
+    int64_t a = 2 * n + d, b = 2 * d;
+    r = a / b;
+    return r - (a % b < 0);
+  }
+  __int128 a = (__int128)n * 2 + ((__int128)count << j->shift), b = (__int128)count << (j->shift + 1);
+  __int128 q = a / b - (a % b < 0);
+  return q > INT32_MAX ? INT32_MAX : q < INT32_MIN ? INT32_MIN : (int64_t)q;
+}
+
+/// Sums over the taps inside x, of n channels; `x` is the image at the first of them.
+KERF_INLINE void sum_block(const job *j, const uint8_t *x, int64_t top, int64_t left, taps rows, taps columns, int n,
+                           uint32_t *sums) {
+  for (int i = 0; i < BLOCK; i++) sums[i] = 0;
+  for (int64_t kh = rows.first; kh < rows.last; kh++) {
+    for (int64_t kw = columns.first; kw < columns.last; kw++) {
+      const uint8_t *at = x + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->c;
+      if (n == BLOCK) for (int i = 0; i < BLOCK; i++) sums[i] += at[i];
+      else for (int i = 0; i < n; i++) sums[i] += at[i];
+    }
+  }
+}
+
+KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int64_t left, uint8_t *y) {
+  const kerf_geometry *g = &j->g;
+  taps rows = inside(top, g->kh, g->dh, 0, j->h), columns = inside(left, g->kw, g->dw, 0, j->w);
+  int64_t real = length(rows) * length(columns), count = real;
+  if (j->include) {
+    count = length(inside(top, g->kh, g->dh, -g->pt, j->h + g->pb)) *
+            length(inside(left, g->kw, g->dw, -g->pl, j->w + g->pr));
+  }
+  uint32_t sums[BLOCK];
+  for (int64_t channel = 0; channel < j->c; channel += BLOCK) {
+    const int n = (int)kerf_min(BLOCK, j->c - channel);
+    if (real > 0) sum_block(j, image + channel, top, left, rows, columns, n, sums);
+    for (int i = 0; i < n; i++) {
+      int64_t v = (real > 0 ? mean(j, (int64_t)sums[i] - real * j->x_zero, count) : 0) + j->zero;
+      y[channel + i] = (uint8_t)(v < j->low ? j->low : v > j->high ? j->high : v);
+    }
+  }
+}
+
+KERF_INLINE void pool_pixels(const job *j, int64_t begin, int64_t end) {
+  for (int64_t p = begin; p < end; p++) {
+    const uint8_t *image = j->x + p / j->ow / j->oh * j->h * j->w * j->c;
+    int64_t top = p / j->ow % j->oh * j->g.sh - j->g.pt, left = p % j->ow * j->g.sw - j->g.pl;
+    pool_pixel(j, image, top, left, j->y + p * j->c);
+  }
+}
+
+static int run(const kerf_call *c, kerf_range_fn pixels) {
+  const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
+  if (kerf_elements(y) == 0) return KERF_OK;
+  job j = {.x = x->data, .y = y->data, .h = x->dims[1], .w = x->dims[2], .c = x->dims[3], .oh = y->dims[1],
+           .ow = y->dims[2], .x_zero = kerf_int(c, X_ZERO), .multiplier = kerf_int(c, MULTIPLIER),
+           .shift = kerf_int(c, SHIFT), .zero = kerf_int(c, Y_ZERO), .low = kerf_int(c, Y_MIN),
+           .high = kerf_int(c, Y_MAX), .include = kerf_int(c, INCLUDE_PAD) != 0};
+  (void)kerf_read_geometry(c, 0, &j.g);
+  kerf_ranges(c->pool, kerf_span(y, 0, 3), 8192 / j.c + 1, pixels, &j);
+  return KERF_OK;
+}
+
+#define VARIANT(set, target)                                                                            \
+  target static void pixels_##set(void *j, int64_t begin, int64_t end) { pool_pixels(j, begin, end); }  \
+  int kerf_run_avg_pool_u8_##set(const kerf_call *c) { return run(c, pixels_##set); }
+KERF_VARIANTS(VARIANT)

@@ -1,0 +1,196 @@
+// CONV_TRANSPOSE2D_F32: x[N,H,W,C], packed weights, bias[OC] -> y[N,OH,OW,OC]; geometry, groups, OC, activation.
+// ONNX: ConvTranspose 1-22.
+//
+// Output pixels whose coordinates leave the same remainders when divided by the strides (a phase) use the same taps:
+// each phase is a convolution with stride 1 over those taps alone.
+#include "conv_transpose2d_f32.h"
+
+enum { MAX_PHASES = 4096, MAX_TAPS = 1 << 20 };
+
+typedef struct deconv {
+  kerf_geometry g;
+  int64_t groups, oc, c, h, w, oh, ow, n, group_c, group_oc, taps;
+} deconv;
+
+/// OH is what the formula gives, plus an output padding below the larger of stride and dilation.
+static bool axis_fits(int64_t x, int64_t y, int64_t before, int64_t after, int64_t kernel, int64_t stride,
+                      int64_t dilation) {
+  const int64_t formula = (x - 1) * stride + (kernel - 1) * dilation + 1 - before - after;
+  if (x == 0) return y >= 0;
+  return y == kerf_max(0, formula) || (y > formula && y - formula < kerf_max(stride, dilation));
+}
+
+static int read(const kerf_call *call, deconv *v) {
+  const kerf_tensor *x = call->inputs[0], *y = call->outputs[0];
+  KERF_TRY(kerf_read_geometry(call, 0, &v->g));
+  v->groups = kerf_int(call, 10), v->oc = kerf_int(call, 11);
+  KERF_REQUIRE(v->groups >= 1 && v->oc >= 0 && v->oc % v->groups == 0, KERF_BAD_ATTR);
+  KERF_REQUIRE(x->rank == 4 && y->rank == 4 && x->dims[0] == y->dims[0], KERF_BAD_SHAPE);
+  v->n = x->dims[0], v->h = x->dims[1], v->w = x->dims[2], v->c = x->dims[3];
+  v->oh = y->dims[1], v->ow = y->dims[2];
+  KERF_REQUIRE(v->c % v->groups == 0 && y->dims[3] == v->oc, KERF_BAD_SHAPE);
+  KERF_REQUIRE(v->h <= KERF_MAX_GEOMETRY && v->w <= KERF_MAX_GEOMETRY, KERF_BAD_SHAPE);
+  KERF_REQUIRE(axis_fits(v->h, v->oh, v->g.pt, v->g.pb, v->g.kh, v->g.sh, v->g.dh), KERF_BAD_SHAPE);
+  KERF_REQUIRE(axis_fits(v->w, v->ow, v->g.pl, v->g.pr, v->g.kw, v->g.sw, v->g.dw), KERF_BAD_SHAPE);
+  v->group_c = v->c / v->groups, v->group_oc = v->oc / v->groups;
+  // Bounds the work of planning, far above any real layer.
+  KERF_REQUIRE(kerf_min(v->g.sh, v->oh) <= MAX_PHASES && kerf_min(v->g.sw, v->ow) <= MAX_PHASES, KERF_BAD_ATTR);
+  return kerf_product(v->g.kh, v->g.kw, &v->taps) && v->taps <= MAX_TAPS ? KERF_OK : KERF_BAD_ATTR;
+}
+
+/// A tap of a phase: the input pixel is the phase's pixel plus (row, column).
+typedef struct tap {
+  int64_t row, column;
+} tap;
+
+typedef struct phase {
+  const deconv *v;
+  const float *x;  // of the group
+  int64_t rows, columns, count;
+  const tap *taps;
+} phase;
+
+/// Remainder 0 ..< step of a number of any sign.
+static int64_t modulo(int64_t a, int64_t step) { return (a % step + step) % step; }
+
+/// Taps along one axis that reach outputs with remainder p.
+static int64_t axis_taps(int64_t p, int64_t before, int64_t kernel, int64_t stride, int64_t dilation) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < kernel; i++) count += modulo(p + before - i * dilation, stride) == 0;
+  return count;
+}
+
+static int64_t phase_length(int64_t length, int64_t p, int64_t stride) { return kerf_ceil_div(length - p, stride); }
+
+/// Parts of the scratch: list of taps, their rows of weights, a phase's results, the product's own.
+typedef struct layout {
+  uint64_t taps, rows, result, product;
+} layout;
+
+static bool direct(const deconv *v) { return v->g.sh == 1 && v->g.sw == 1; }
+
+static int plan(const deconv *v, layout *l) {
+  const kerf_geometry *g = &v->g;
+  int64_t pixels, floats;
+  l->taps = kerf_align((uint64_t)v->taps * sizeof(tap));
+  l->rows = kerf_align((uint64_t)v->taps * sizeof(int64_t));
+  pixels = v->n * kerf_ceil_div(v->oh, g->sh) * kerf_ceil_div(v->ow, g->sw);
+  KERF_REQUIRE(kerf_product(pixels, 4 * v->group_oc, &floats), KERF_BAD_SHAPE);
+  l->result = direct(v) ? 0 : kerf_align((uint64_t)floats);
+  l->product = 0;
+  for (int64_t p = 0; p < kerf_min(g->sh, v->oh); p++)
+    for (int64_t q = 0; q < kerf_min(g->sw, v->ow); q++) {
+      const int64_t count = axis_taps(p, g->pt, g->kh, g->sh, g->dh) * axis_taps(q, g->pl, g->kw, g->sw, g->dw);
+      const int64_t m = v->n * phase_length(v->oh, p, g->sh) * phase_length(v->ow, q, g->sw);
+      const uint64_t bytes = kerf_gemm_scratch_segments(m, v->group_oc, count * v->group_c, v->group_c);
+      if (bytes > l->product) l->product = bytes;
+    }
+  return KERF_OK;
+}
+
+int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_bytes) {
+  deconv v;
+  layout l;
+  kerf_act act;
+  *scratch_bytes = 0;
+  KERF_TRY(kerf_check_counts(call, 2, 3, 1, 15));
+  const kerf_tensor *bias = kerf_input(call, 2);
+  KERF_TRY(kerf_check_typed(call->inputs[0], KERF_F32));
+  KERF_TRY(kerf_check_typed(call->outputs[0], KERF_F32));
+  KERF_TRY(read(call, &v));
+  const uint64_t bytes = kerf_pack_conv_transpose2d_f32_size(v.c, v.group_oc, v.g.kh, v.g.kw, v.groups);
+  KERF_TRY(kerf_check_packed(call->inputs[1], bytes));
+  if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, v.oc));
+  KERF_TRY(kerf_read_act(call, 12, &act));
+  KERF_TRY(plan(&v, &l));
+  *scratch_bytes = l.taps + l.rows + l.result + l.product;
+  return KERF_OK;
+}
+
+static void gather(const void *source, int64_t row, int64_t rows, int64_t k0, int64_t k, float *dst) {
+  const phase *p = source;
+  const deconv *v = p->v;
+  const tap t = p->taps[v->group_c ? k0 / v->group_c : 0];
+  for (int64_t r = row; r < row + rows; r++, dst += k) {
+    const int64_t image = r / (p->rows * p->columns), i = r / p->columns % p->rows + t.row;
+    const int64_t j = r % p->columns + t.column;
+    if (k == 0) continue;
+    if (i < 0 || i >= v->h || j < 0 || j >= v->w) memset(dst, 0, (size_t)k * sizeof *dst);
+    else memcpy(dst, p->x + ((image * v->h + i) * v->w + j) * v->c, (size_t)k * sizeof *dst);
+  }
+}
+
+/// The taps of phase (a, b), and their rows of weights.
+static int64_t list_taps(const deconv *v, int64_t a, int64_t b, tap *taps, int64_t *rows) {
+  const kerf_geometry *g = &v->g;
+  int64_t count = 0;
+  for (int64_t i = 0; i < g->kh; i++)
+    for (int64_t j = 0; j < g->kw; j++) {
+      const int64_t y = a + g->pt - i * g->dh, x = b + g->pl - j * g->dw;
+      if (modulo(y, g->sh) || modulo(x, g->sw)) continue;
+      taps[count] = (tap){y / g->sh, x / g->sw};
+      rows[count++] = (i * g->kw + j) * v->group_c;
+    }
+  return count;
+}
+
+/// Pixels of a phase, from its results to their places in y.
+typedef struct scatter {
+  const phase *p;
+  int64_t a, b;
+  const float *result;
+  float *y;
+} scatter;
+
+static void scatter_row(void *context, int64_t line) {
+  const scatter *s = context;
+  const deconv *v = s->p->v;
+  const int64_t image = line / s->p->rows, oh = s->a + line % s->p->rows * v->g.sh;
+  const float *src = s->result + line * s->p->columns * v->group_oc;
+  float *dst = s->y + ((image * v->oh + oh) * v->ow + s->b) * v->oc;
+  for (int64_t j = 0; j < s->p->columns; j++, src += v->group_oc, dst += v->g.sw * v->oc)
+    memcpy(dst, src, (size_t)v->group_oc * sizeof *dst);
+}
+
+static void run_phase(const kerf_call *call, phase *p, kerf_gemm g, int64_t a, int64_t b, const layout *l,
+                      const kerf_gemm_isa *isa) {
+  const deconv *v = p->v;
+  char *scratch = call->scratch;
+  tap *taps = (tap *)scratch;
+  int64_t *rows = (int64_t *)(scratch + l->taps);
+  float *y = g.y, *result = (float *)(scratch + l->taps + l->rows);
+  p->count = list_taps(v, a, b, taps, rows);
+  p->taps = taps;
+  p->rows = phase_length(v->oh, a, v->g.sh), p->columns = phase_length(v->ow, b, v->g.sw);
+  g.m = v->n * p->rows * p->columns;
+  g.k = p->count * v->group_c;
+  g.segment = v->group_c, g.segment_rows = rows, g.b_depth = v->taps * v->group_c;
+  if (g.k == 0) g.segment = 0, g.a = result;  // no tap reaches these pixels: bias and activation alone
+  if (!direct(v)) g.y = result, g.ldy = v->group_oc;
+  kerf_gemm_run(&g, isa, scratch + l->taps + l->rows + l->result, call->pool);
+  if (direct(v)) return;
+  scatter s = {p, a, b, result, y};
+  kerf_parallel(kerf_pool_for(call, (double)(g.m * g.n) * 0.2), scatter_row, &s, v->n * p->rows);
+}
+
+int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
+  deconv v;
+  layout l;
+  KERF_TRY(read(call, &v));
+  KERF_TRY(plan(&v, &l));
+  if (kerf_count(call->outputs[0]) == 0) return KERF_OK;
+  const float *x = call->inputs[0]->data, *bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
+  kerf_gemm g = {.n = v.group_oc, .ldy = v.oc, .gather = gather};
+  KERF_TRY(kerf_read_act(call, 12, &g.epilogue.act));
+  const uint64_t one = kerf_pack_gemm_f32_size(v.taps * v.group_c, v.group_oc);
+  for (int64_t i = 0; i < v.groups; i++) {
+    phase p = {.v = &v, .x = x + i * v.group_c};
+    g.source = &p;
+    g.b = (const float *)((const char *)call->inputs[1]->data + one * (uint64_t)i);
+    g.y = (float *)call->outputs[0]->data + i * v.group_oc;
+    g.epilogue.bias = bias ? bias + i * v.group_oc : NULL;
+    for (int64_t a = 0; a < kerf_min(v.g.sh, v.oh); a++)
+      for (int64_t b = 0; b < kerf_min(v.g.sw, v.ow); b++) run_phase(call, &p, g, a, b, &l, isa);
+  }
+  return KERF_OK;
+}

@@ -1,0 +1,6 @@
+// CONV_TRANSPOSE2D_F32 for NEON.
+#if defined(__aarch64__)
+#include "../core/simd_neon.h"
+#include "conv_transpose2d_f32_kernel.h"
+#include "../core/simd_end.h"
+#endif

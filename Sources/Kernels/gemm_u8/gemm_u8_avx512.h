@@ -1,0 +1,51 @@
+// Requantization of 16 sums on AVX-512, and the attributes of its functions. Include <immintrin.h> before it.
+#ifndef KERF_GEMM_U8_AVX512_H
+#define KERF_GEMM_U8_AVX512_H
+
+#include "gemm_u8.h"
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define INLINE static inline __attribute__((always_inline)) TARGET
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+/// Per 16 columns: the even and the odd 64-bit lanes of the parameters.
+typedef struct kerf_lanes {
+  __m512i init, m_even, m_odd, s_even, s_odd, r_even, r_odd;
+} kerf_lanes;
+
+/// Bounds in front of the zero point, and the zero point.
+typedef struct kerf_bounds {
+  __m512i low, high, zero;
+} kerf_bounds;
+
+INLINE kerf_bounds kerf_load_bounds(const kerf_q8_output *o) {
+  return (kerf_bounds){_mm512_set1_epi64(o->y_min - o->y_zero), _mm512_set1_epi64(o->y_max - o->y_zero),
+                       _mm512_set1_epi32(o->y_zero)};
+}
+
+INLINE kerf_lanes kerf_load_lanes(const int32_t *init, const int32_t *multiplier, const int32_t *shift) {
+  const __m512i low = _mm512_set1_epi64(0xffffffff), one = _mm512_set1_epi64(1);
+  __m512i m = _mm512_loadu_si512(multiplier), s = _mm512_loadu_si512(shift);
+  kerf_lanes l = {.init = _mm512_loadu_si512(init), .m_even = m, .m_odd = _mm512_srli_epi64(m, 32)};
+  l.s_even = _mm512_and_si512(s, low);
+  l.s_odd = _mm512_srli_epi64(s, 32);
+  l.r_even = _mm512_sllv_epi64(one, _mm512_sub_epi64(l.s_even, one));
+  l.r_odd = _mm512_sllv_epi64(one, _mm512_sub_epi64(l.s_odd, one));
+  return l;
+}
+
+/// Sixteen results of 0 ... 255, in 32 bits each.
+INLINE __m512i kerf_requantize_lanes(__m512i acc, const kerf_lanes *l, const kerf_bounds *b) {
+  acc = _mm512_add_epi32(acc, l->init);
+  __m512i even = _mm512_add_epi64(_mm512_mul_epi32(acc, l->m_even), l->r_even);
+  __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(acc, 32), l->m_odd), l->r_odd);
+  even = _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(even, l->s_even), b->low), b->high);
+  odd = _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(odd, l->s_odd), b->low), b->high);
+  return _mm512_add_epi32(_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32)), b->zero);
+}
+
+#endif

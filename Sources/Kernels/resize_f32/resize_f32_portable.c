@@ -1,0 +1,4 @@
+// RESIZE_F32 in plain C.
+#include "../core/simd_portable.h"
+#include "resize_f32_kernel.h"
+#include "../core/simd_end.h"
