@@ -21,6 +21,13 @@ public enum OperatorCatalog {
     ("Fourier", fourier),
     ("Windows", windows),
     ("Einsum", einsum),
+    ("TreeEnsembles", treeEnsembles),
+    ("LinearModels", linearModels),
+    ("SupportVectors", supportVectors),
+    ("FeatureEncoders", featureEncoders),
+    ("FeatureScalers", featureScalers),
+    ("FeatureMaps", featureMaps),
+    ("Optimizers", optimizers),
 
     // Moving elements and products of matrices.
     ("Convolution", convolution),

@@ -128,4 +128,11 @@ extension AttributeField where Op: Operator {
       name: name, get: { op in .string(Array(op[keyPath: path].rawValue.utf8)) }, set: field.set, isInternal: false,
       isRequired: true)
   }
+
+  /// A float that a model must give.
+  static func requiredFloat(_ name: String, _ path: FieldPath<Op, Float>) -> Self {
+    let field = Self.float(name, path)
+    return Self(
+      name: name, get: { op in .float(op[keyPath: path]) }, set: field.set, isInternal: false, isRequired: true)
+  }
 }
