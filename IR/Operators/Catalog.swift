@@ -49,6 +49,10 @@ public enum OperatorCatalog {
     ("Sampling", sampling),
     ("Regions", regions),
     ("Deformation", deformation),
+    ("Sequences", sequences),
+    ("Optionals", optionals),
+    ("Attention", attention),
+    ("RecurrentAttention", recurrentAttention),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)
