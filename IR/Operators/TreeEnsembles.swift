@@ -79,8 +79,8 @@ private func withBases(_ scores: [Double?], _ bases: [Double]) -> [Double] {
   }
 }
 
-/// Classification by trees with numbered nodes. X[N,F] → labels [N], scores [N,classes]. With two classes of which only
-/// one gets votes, its score stands for both. ONNX-ML TreeEnsembleClassifier, opsets 1–5.
+/// Classification by trees with numbered nodes. X[N,F] → labels [N], scores [N,classes]. With two classes and
+/// votes for the first index only, its score is the second class's and gives both (as onnxruntime has it). ONNX-ML TreeEnsembleClassifier, opsets 1–5.
 public struct TreeEnsembleClassifier: ForestOperator {
   public static let name = "TreeEnsembleClassifier"
   public static let outputs: Arity = 2
@@ -112,29 +112,27 @@ public struct TreeEnsembleClassifier: ForestOperator {
     let labels = labels
     let trees = try forest.forest(targets: labels.count, features: x.shape.last)
     let voted = Set(forest.voteTargets ?? [])
-    let isBinary = labels.count == 2 && voted.count == 1
-    let arePositive = forest.weights.allSatisfy { $0 >= 0 }
+    let threshold = forest.weights.allSatisfy { $0 >= 0 } ? 0.5 : 0
     var results: [[Double]] = []
     var winners: [Int] = []
     for row in x.rows {
       try context.checkDeadline()
-      let scores = try trees.scores(row, .sum)
-      if isBinary {
-        let base = forest.bases.count == 2 ? forest.bases[1] : forest.bases.first ?? 0
-        let score = (scores.compactMap { $0 }.first ?? 0) + base
-        winners.append(score > (arePositive ? 0.5 : 0) ? 1 : 0)
-        results.append(pair(score, arePositive))
+      let sums = withBases(try trees.scores(row, .sum), forest.bases)
+      if labels.count == 2 && voted == [0] && forest.bases.count < 2 {
+        winners.append(sums[0] > threshold ? 1 : 0)
+        results.append(pair(sums[0], arePositive: threshold == 0.5))
       } else {
-        let sums = withBases(scores, forest.bases)
-        winners.append(argmax(sums))
+        let isSecond = labels.count == 2 && voted == [1]
+        winners.append(isSecond ? (sums[1] > threshold ? 1 : 0) : argmax(sums))
         results.append(postTransform.apply(sums))
       }
     }
     return [.tensor(labels.tensor(winners)), .tensor(Tensor.matrix(results, columns: labels.count))]
   }
 
-  /// The scores of both classes from the one of the second.
-  private func pair(_ score: Double, _ arePositive: Bool) -> [Double] {
+  /// The scores of both classes from the one of the second: weights that are all positive are taken for probabilities.
+  private func pair(_ score: Double, arePositive: Bool) -> [Double] {
+    if postTransform == .logistic { return [logistic(-score), logistic(score)] }
     if arePositive { return [1 - score, score] }
     return postTransform == .probit ? [-score, score] : postTransform.apply([-score, score])
   }
