@@ -36,7 +36,7 @@ let package = Package(
       name: "Kernels", exclude: ["README.md", "core/kernels.def"], linkerSettings: [.linkedLibrary("m")]),
     library("Runtime", ["Bundle", "Kernels", "CSystem"]),
     library("Lowering", ["IR", "Bundle", "Kernels"]),
-    library("Calibration", ["IR", "Lowering", "Bundle", "Runtime"]),
+    library("Calibration", ["IR", "Passes", "Lowering", "Bundle", "Runtime"]),
     library("Reports", ["IR", "Passes", "Bundle"]),
     library(
       "Kerf",

@@ -64,6 +64,20 @@ public enum Pipelines {
     return Pipeline([pass])
   }
 
+  /// After the lossless passes, with ranges measured on their result: layers on 8-bit codes.
+  public static func quantized(_ plan: QuantizationPlan, ranges: [ValueID: ValueRange]) -> Pipeline {
+    Pipeline([
+      QuantizeStatic(plan, ranges: ranges),
+      // Movement between two layers on codes moves the codes.
+      RulePass(SinkDequantize()),
+      EliminateCommonSubexpressions(),
+      EliminateDeadNodes(),
+      // What stayed float may still take its residual.
+      RulePass(FuseResidual()),
+      RulePass(FuseActivation()),
+    ])
+  }
+
   /// One of every pass, with its default options.
   public static let allPasses: [any Pass] = {
     var passes: [any Pass] = []

@@ -5,7 +5,7 @@ public enum AutoPad: String, CaseIterable, Sendable {
   case sameLower = "SAME_LOWER"
   case valid = "VALID"
 
-  var isSame: Bool { self == .sameUpper || self == .sameLower }
+  public var isSame: Bool { self == .sameUpper || self == .sameLower }
 }
 
 /// The attributes with which convolutions and pools slide a kernel over the spatial axes; absent ones are nil.

@@ -23,7 +23,7 @@ extension GraphLowering {
       slots.append(try isTensor(input) ? slot(input, type: element(input)) : hostSlot(input))
     }
     let outputs = try call.add(node.op, arguments, outputs: node.outputs.count, names: node.names)
-    call.setOutputs(outputs, names: outputs.indices.map { Name("o\($0)") })
+    call.setOutputs(outputs, names: node.outputs.map { Name(isTensor($0) ? "tensor" : "host") })
     var results: [Int32] = []
     for output in node.outputs { results.append(hostResult(output)) }
     var name: [UInt8] = []
@@ -64,10 +64,18 @@ extension GraphLowering {
   /// A constant that only the host understands, made by a host call without inputs.
   func emitHostConstant(_ value: ValueID, _ tensor: Tensor) throws(Diagnostic) -> Int32 {
     var call = Graph(name: Name("host"))
-    call.setOutputs([call.addConstant(tensor)], names: [Name("o0")])
+    call.setOutputs([call.addConstant(tensor)], names: [Name("host")])
     let slot = builder.addSlot(0, [], .host)
     builder.add(Step(kind: .host(Array(call.embeddedText.utf8)), inputs: [], outputs: [slot]))
     setHostSlot(value, slot)
     return slot
+  }
+}
+
+extension Graph {
+  /// The text with every constant in it.
+  fileprivate var embeddedText: String {
+    var printer = GraphPrinter(constants: .embedded)
+    return printer.print(self)
   }
 }

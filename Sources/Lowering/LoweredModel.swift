@@ -27,3 +27,20 @@ public struct LayerSummary: Sendable {
   public var bits: Int
   public var weightBytes: Int
 }
+
+/// The element types of the graph; the bundle's are their numbers.
+typealias ElementType = IR.ElementType
+
+extension LoweredModel {
+  /// All pieces of the weight section in one array.
+  public var weightSection: [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: Int(weightBytes)) { buffer, count in
+      buffer.initialize(repeating: 0)
+      for (offset, storage) in weights {
+        guard let base = storage.bytes.baseAddress, let target = buffer.baseAddress else { continue }
+        UnsafeMutableRawPointer(target + Int(offset)).copyMemory(from: base, byteCount: storage.bytes.count)
+      }
+      count = buffer.count
+    }
+  }
+}

@@ -10,6 +10,7 @@ enum LoweringCatalog {
     ("Reduction", reduction), ("Softmax", softmax), ("Normalization", normalization), ("Convolution", convolution),
     ("Pooling", pooling), ("MatrixProduct", matrixProducts), ("Reshaping", reshaping), ("Movement", movement),
     ("Indexing", indexing), ("Recurrent", recurrent), ("ControlFlow", controlFlow), ("Resizing", resizing),
+    
     ("Quantization", quantization),
   ]
 

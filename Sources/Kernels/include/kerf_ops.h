@@ -5,6 +5,7 @@
 // `residual` stands for one attribute (i): 0 none, 1 added before the activation, 2 added after it; the residual tensor
 // has the output's shape. `geometry` stands for ten attributes (i): kernel h, w; stride h, w; dilation h, w;
 // padding top, left, bottom, right. 1-D convolutions and pools arrive with h = 1.
+// Scales of 0 stand for output size over input size.
 // "any" element type: kernels that only move data look at its width alone.
 // Inputs named `packed` come from the kerf_pack_… function of the same operation.
 #ifndef KERF_OPS_H

@@ -18,6 +18,10 @@ typedef struct job {
   const kerf_resize_isa *isa;
 } job;
 
+// A scale of 0 stands for the ratio of the sizes.
+static bool scale_ok(double s) { return s >= 0 && s < 1e9; }
+static double scale_of(double s, int64_t in, int64_t out) { return s > 0 || in == 0 ? s : (double)out / (double)in; }
+
 static int read(const kerf_call *call, job *j) {
   const kerf_tensor *x = call->inputs[0], *y = call->outputs[0];
   KERF_REQUIRE(x->rank == 4 && y->rank == 4, KERF_BAD_SHAPE);
@@ -27,10 +31,11 @@ static int read(const kerf_call *call, job *j) {
   KERF_TRY(kerf_check_range(call, 2, 0, 3));
   KERF_TRY(kerf_check_range(call, 4, 0, 1));
   const kerf_attr *a = call->attrs;
-  KERF_REQUIRE(a[5].f > 0 && a[5].f < 1e9 && a[6].f > 0 && a[6].f < 1e9, KERF_BAD_ATTR);
+  KERF_REQUIRE(scale_ok(a[5].f) && scale_ok(a[6].f), KERF_BAD_ATTR);
+  const double sh = scale_of(a[5].f, x->dims[1], y->dims[1]), sw = scale_of(a[6].f, x->dims[2], y->dims[2]);
   j->n = x->dims[0], j->c = x->dims[3];
-  j->rows = (kerf_resize_axis){x->dims[1], y->dims[1], a[5].f, (int)a[0].i, (int)a[1].i, (int)a[2].i, a[3].f, a[4].i};
-  j->columns = (kerf_resize_axis){x->dims[2], y->dims[2], a[6].f, (int)a[0].i, (int)a[1].i, (int)a[2].i, a[3].f, a[4].i};
+  j->rows = (kerf_resize_axis){x->dims[1], y->dims[1], sh, (int)a[0].i, (int)a[1].i, (int)a[2].i, a[3].f, a[4].i};
+  j->columns = (kerf_resize_axis){x->dims[2], y->dims[2], sw, (int)a[0].i, (int)a[1].i, (int)a[2].i, a[3].f, a[4].i};
   j->taps = a[0].i == 0 ? 1 : a[0].i == 1 ? 2 : 4;
   j->slots = kerf_min(SLOTS, kerf_max(1, j->n * j->rows.size));
   const bool reads = y->dims[0] && y->dims[1] && y->dims[2] && y->dims[3];

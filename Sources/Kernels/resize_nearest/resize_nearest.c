@@ -5,7 +5,7 @@
 
 #include "../common/tensors.h"
 
-static bool scale_ok(double s) { return s > 1e-9 && s < 1e9; }
+static bool scale_ok(double s) { return s == 0 || (s > 1e-9 && s < 1e9); }
 
 int kerf_prepare_resize_nearest(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 1, 1, 1, 4));
@@ -36,6 +36,7 @@ static double position(int64_t i, int64_t in, int64_t out, double scale, int64_t
 }
 
 static void fill_map(int64_t *map, int64_t in, int64_t out, double scale, int64_t coordinate, int64_t nearest) {
+  if (scale == 0) scale = (double)out / (double)in;
   for (int64_t i = 0; i < out; i++) {
     double p = position(i, in, out, scale, coordinate);
     double r = nearest == 0 ? ceil(p - 0.5) : nearest == 1 ? floor(p + 0.5) : nearest == 2 ? floor(p) : ceil(p);

@@ -12,24 +12,24 @@ extension LoweringCatalog {
 
   private static let loop: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? Loop else { return false }
-    return try emit(l, node, .loop(carried: Int32(op.carried)), [op.body], [])
+    return try emit(l, node, .loop(carried: Int32(node.inputs.count - 2 - op.captures)), [op.body], [])
   }
 
   private static let scan: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? Scan else { return false }
-    let scanned = op.numScanInputs
+    let scanned = op.scannedCount
     let states = node.inputs.count - scanned - op.captures
     let scannedOutputs = node.outputs.count - states
     guard states >= 0, scannedOutputs >= 0 else { return false }
     var attributes: [Step.Attribute] = []
     for index in 0..<scanned {
       guard let input = node.inputs[states + index] else { return false }
-      let axis = try normalizedAxis(op.scanInputAxes?[index] ?? 0, rank: l.rank(input))
-      attributes += [.int(axis), .int(op.scanInputDirections?[index] ?? 0)]
+      let axis = try normalizedAxis(op.inputAxes?[index] ?? 0, rank: l.rank(input))
+      attributes += [.int(axis), .int(op.inputDirections?[index] ?? 0)]
     }
     for index in 0..<scannedOutputs {
-      let axis = try normalizedAxis(op.scanOutputAxes?[index] ?? 0, rank: l.rank(node.outputs[states + index]))
-      attributes += [.int(axis), .int(op.scanOutputDirections?[index] ?? 0)]
+      let axis = try normalizedAxis(op.outputAxes?[index] ?? 0, rank: l.rank(node.outputs[states + index]))
+      attributes += [.int(axis), .int(op.outputDirections?[index] ?? 0)]
     }
     return try emit(l, node, .scan(states: Int32(states), scanned: Int32(scanned)), [op.body], attributes)
   }

@@ -13,11 +13,11 @@ extension LoweringCatalog {
     let (rankA, rankB) = (l.rank(a), l.rank(b))
     let residual = try l.residual(node, 3, .identity(l.rank(y)), after: op.residualAfterActivation)
     let bias = try l.optionalSlot(node, 2)
-    if let weights = l.graph.constant(b), rankB == 2, rankA >= 1, !op.transA {
+    if let weights = l.graph.constant(b), rankB == 2, rankA >= 1, !op.transposesA {
       let alpha = op.alpha
       let floats = alpha == 1 ? weights.wide(Float.self) : weights.wide(Float.self).map { $0 * alpha }
-      let (k, n) = op.transB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
-      let packed = try l.packedMatrix(floats, k, n, transposed: op.transB)
+      let (k, n) = op.transposesB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
+      let packed = try l.packedMatrix(floats, k, n, transposed: op.transposesB)
       let inputs = [try l.slot(a), packed, bias, residual.slot ?? -1]
       let attributes: [Step.Attribute] = [.int(k), .int(n)] + op.activation.attributes + [.int(residual.mode)]
       l.emit(Op.gemm, inputs, [try l.result(y)], attributes, node)
@@ -44,7 +44,7 @@ extension LoweringCatalog {
       try l.alias(y, result, .identity(l.rank(y)))
     }
     let attributes: [Step.Attribute] =
-      [.flag(op.transA), .flag(op.transB), .float(Double(op.alpha))] + op.activation.attributes + [.int(residual.mode)]
+      [.flag(op.transposesA), .flag(op.transposesB), .float(Double(op.alpha))] + op.activation.attributes + [.int(residual.mode)]
     l.emit(Op.matmul, [left, right, bias, residual.slot ?? -1], [result], attributes, node)
     return true
   }
@@ -67,16 +67,16 @@ extension LoweringCatalog {
         return false
       }
     }
-    if let weights = l.graph.constant(b), !op.transA {
+    if let weights = l.graph.constant(b), !op.transposesA {
       let floats = op.alpha == 1 ? weights.wide(Float.self) : weights.wide(Float.self).map { $0 * op.alpha }
-      let (k, count) = op.transB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
-      let packed = try l.packedMatrix(floats, k, count, transposed: op.transB)
+      let (k, count) = op.transposesB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
+      let packed = try l.packedMatrix(floats, k, count, transposed: op.transposesB)
       let attributes: [Step.Attribute] = [.int(k), .int(count)] + op.activation.attributes + [.int(residual.mode)]
       l.emit(Op.gemm, [try l.slot(a), packed, bias, residual.slot ?? -1], [try l.result(y)], attributes, node)
       return true
     }
     let attributes: [Step.Attribute] =
-      [.flag(op.transA), .flag(op.transB), .float(Double(op.alpha))] + op.activation.attributes + [.int(residual.mode)]
+      [.flag(op.transposesA), .flag(op.transposesB), .float(Double(op.alpha))] + op.activation.attributes + [.int(residual.mode)]
     l.emit(Op.matmul, [try l.slot(a), try l.slot(b), bias, residual.slot ?? -1], [try l.result(y)], attributes, node)
     return true
   }

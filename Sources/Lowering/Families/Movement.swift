@@ -107,7 +107,7 @@ extension LoweringCatalog {
       }
     }
     let layout = try l.commonLayout([x], rank: rank)
-    let modes: [Pad.Mode: Int] = [.constant: 0, .reflect: 1, .edge: 2, .wrap: 3]
+    let modes: [PadMode: Int] = [.constant: 0, .reflect: 1, .edge: 2, .wrap: 3]
     var attributes: [Step.Attribute] = [.int(modes[op.mode] ?? 0)]
     for dim in layout.physical(before) { attributes.append(try attribute(l, dim)) }
     let value = op.mode == .constant && node.inputs.count > 2 ? node.inputs[2] : nil
@@ -142,7 +142,7 @@ extension LoweringCatalog {
       guard let value = l.graph.constant(input)?.integers.first else { return false }
       k = value
     }
-    l.emit(Op.trilu, [try l.slot(x)], [try l.result(node.outputs[0])], [.flag(op.upper), .int(k)], node, inPlace: 0)
+    l.emit(Op.trilu, [try l.slot(x)], [try l.result(node.outputs[0])], [.flag(op.isUpper), .int(k)], node, inPlace: 0)
     return true
   }
 
@@ -166,11 +166,11 @@ extension LoweringCatalog {
   private static let depthToSpace: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? DepthToSpace, let x = node.inputs[0], l.rank(x) == 4 else { return false }
     let s = l.shape(x)
-    let b = Dim(op.blocksize)
+    let b = Dim(op.blockSize)
     guard let c = s[1].quotient(by: b * b) else { return false }
     let source = try l.slot(x, .channelsLast(4))
-    let split: Shape = op.mode == .dcr ? [s[0], s[2], s[3], b, b, c] : [s[0], s[2], s[3], c, b, b]
-    let perm = op.mode == .dcr ? [0, 1, 3, 2, 4, 5] : [0, 1, 4, 2, 5, 3]
+    let split: Shape = op.mode == .depthFirst ? [s[0], s[2], s[3], b, b, c] : [s[0], s[2], s[3], c, b, b]
+    let perm = op.mode == .depthFirst ? [0, 1, 3, 2, 4, 5] : [0, 1, 4, 2, 5, 3]
     return try rearrange(l, node, source, split, perm)
   }
 
@@ -178,7 +178,7 @@ extension LoweringCatalog {
   private static let spaceToDepth: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? SpaceToDepth, let x = node.inputs[0], l.rank(x) == 4 else { return false }
     let s = l.shape(x)
-    let b = Dim(op.blocksize)
+    let b = Dim(op.blockSize)
     guard let h = s[2].quotient(by: b), let w = s[3].quotient(by: b) else { return false }
     return try rearrange(l, node, l.slot(x, .channelsLast(4)), [s[0], h, b, w, b, s[1]], [0, 1, 3, 2, 4, 5])
   }

@@ -12,7 +12,7 @@ extension LoweringCatalog {
 
   /// y = x · s + t with s = scale / √(variance + ε), t = bias − mean · s. ONNX BatchNormalization-15, inference.
   private static let batchNormalization: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? BatchNormalization, !op.trainingMode, let x = node.inputs[0] else { return false }
+    guard let op = node.op as? BatchNormalization, !op.trainingMode, op.activation.kernelCode != nil, let x = node.inputs[0] else { return false }
     let parameters = node.inputs.dropFirst().compactMap { l.graph.constant($0)?.wide(Double.self) }
     guard parameters.count == 4, l.computeType(x) == .float32, l.rank(x) >= 2 else { return false }
     let scale = zip(parameters[0], parameters[3]).map { $0 / ($1 + Double(op.epsilon)).squareRoot() }
@@ -21,7 +21,7 @@ extension LoweringCatalog {
     let inputs = [
       try l.slot(x, layout), l.builder.weight(Tensor(scale.map { Float($0) })), l.builder.weight(Tensor(shift.map { Float($0) })),
     ]
-    l.emit(Op.scaleShift, inputs, [try l.result(node.outputs[0], layout)], Activation.none.attributes, node, inPlace: 0)
+    l.emit(Op.scaleShift, inputs, [try l.result(node.outputs[0], layout)], op.activation.attributes, node, inPlace: 0)
     return true
   }
 
@@ -51,8 +51,8 @@ extension LoweringCatalog {
     return try layerNorm(l, node, axis: op.axis, epsilon: op.epsilon, isRMS: true)
   }
 
-  private static func groupNorm(_ l: GraphLowering, _ node: Node, groups: Dim, epsilon: Float) throws(Diagnostic) -> Bool {
-    guard let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) >= 3 else { return false }
+  private static func groupNorm(_ l: GraphLowering, _ node: Node, groups: Dim, epsilon: Float, _ activation: Activation) throws(Diagnostic) -> Bool {
+    guard let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) >= 3, activation.kernelCode != nil else { return false }
     let shape = l.shape(x)
     for input in node.inputs.dropFirst() { if let input, l.shape(input) != [shape[1]] { return false } }
     let layout = Layout.channelsLast(l.rank(x))
@@ -62,19 +62,19 @@ extension LoweringCatalog {
     let result = l.builder.resultSlot(ElementType.float32.rawValue, dims)
     try l.alias(node.outputs[0], result, layout)
     let inputs = [source, try l.optionalSlot(node, 1), try l.optionalSlot(node, 2)]
-    let attributes: [Step.Attribute] = [try attribute(l, groups), .float(Double(epsilon))] + Activation.none.attributes
+    let attributes: [Step.Attribute] = [try attribute(l, groups), .float(Double(epsilon))] + activation.attributes
     l.emit(Op.groupNorm, inputs, [result], attributes, node)
     return true
   }
 
   private static let instanceNormalization: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? InstanceNormalization, let x = node.inputs[0], l.rank(x) >= 3 else { return false }
-    return try groupNorm(l, node, groups: l.shape(x)[1], epsilon: op.epsilon)
+    return try groupNorm(l, node, groups: l.shape(x)[1], epsilon: op.epsilon, op.activation)
   }
 
   private static let groupNormalization: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? GroupNormalization else { return false }
-    return try groupNorm(l, node, groups: Dim(op.numGroups), epsilon: op.epsilon)
+    return try groupNorm(l, node, groups: Dim(op.numGroups), epsilon: op.epsilon, op.activation)
   }
 
   private static let lrn: LoweringRule = { (l, node) throws(Diagnostic) in

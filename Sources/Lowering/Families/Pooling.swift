@@ -16,7 +16,7 @@ extension LoweringCatalog {
 
   private static let averagePool: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? AveragePool else { return false }
-    return try pool(l, node, op.window, Op.averagePool, [.flag(op.countIncludePad)])
+    return try pool(l, node, op.window, Op.averagePool, [.flag(op.countsPadding)])
   }
 
   private static func pool(

@@ -10,7 +10,7 @@ extension LoweringCatalog {
   ]
 
   private static let quantize: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? QuantizeLinear, let x = node.inputs[0], op.blockSize == 0 else { return false }
+    guard let op = node.op as? QuantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else { return false }
     let y = node.outputs[0]
     if let source = l.dequantized(x), let parameters = QuantizationParameters(l, node), l.element(y) == .uint8 {
       if parameters == source.parameters { return try share(l, source.source, y) }
@@ -18,19 +18,19 @@ extension LoweringCatalog {
       return true
     }
     guard l.computeType(x) == .float32, [.uint8, .int8, .uint16, .int16].contains(l.element(y)) else { return false }
-    return try emit(l, node, Op.quantize, x, op.axis)
+    return try emit(l, node, Op.quantize, x, op.granularity.axis)
   }
 
   private static let dequantize: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0], op.blockSize == 0 else { return false }
+    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else { return false }
     let y = node.outputs[0]
     if let tensor = l.weights(y) {
       l.defer_(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
       return true
     }
     guard [.uint8, .int8, .uint16, .int16, .int32].contains(l.element(x)), l.computeType(y) == .float32 else { return false }
-    guard try parameters(l, node, op.axis, .identity(l.rank(x))) != nil else { return false }
-    l.defer_(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.axis) }
+    guard try parameters(l, node, op.granularity.axis, .identity(l.rank(x))) != nil else { return false }
+    l.defer_(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.granularity.axis) }
     return true
   }
 

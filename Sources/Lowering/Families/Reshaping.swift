@@ -32,7 +32,7 @@ extension LoweringCatalog {
   private static let transpose: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let x = node.inputs[0] else { return false }
     let rank = l.rank(x)
-    let perm = (node.op as? Transpose)?.perm ?? Array((0..<rank).reversed())
+    let perm = (node.op as? Transpose)?.permutation ?? Array((0..<rank).reversed())
     guard perm.sorted() == Array(0..<rank) else { return false }
     if try l.layouts(x).isEmpty { _ = try l.slot(x) }
     let places = l.placements[x.index]

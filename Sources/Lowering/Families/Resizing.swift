@@ -10,15 +10,15 @@ extension LoweringCatalog {
     guard let op = node.op as? Resize, let x = node.inputs[0], l.rank(x) == 4 || l.rank(x) == 3 else { return false }
     let rank = l.rank(x)
     let y = node.outputs[0]
-    guard !op.antialias, l.shape(x)[0] == l.shape(y)[0], l.shape(x)[1] == l.shape(y)[1] else { return false }
-    guard let code = coordinates[op.coordinateMode], op.aspectPolicy == .stretch else { return false }
+    guard !op.isAntialiased, l.shape(x)[0] == l.shape(y)[0], l.shape(x)[1] == l.shape(y)[1] else { return false }
+    guard let code = coordinates[op.coordinates], op.aspect == .stretch else { return false }
     guard let scales = scales(l, node, op) else { return false }
     let layout = Layout.channelsLast(rank)
     let type = l.computeType(x)
     let image = try ImageView(l, x, layout)
     let result: ImageView
     let tail: [Step.Attribute] = [.float(rank == 4 ? scales[0] : 1), .float(scales[scales.count - 1])]
-    let nearest = nearestCodes[op.nearestMode] ?? 0
+    let nearest = nearestCodes[op.rounding] ?? 0
     switch op.mode {
     case .nearest:
       result = try ImageView(l, result: y, layout)
@@ -27,17 +27,17 @@ extension LoweringCatalog {
       guard type == .float32 else { return false }
       result = try ImageView(l, result: y, layout)
       let head: [Step.Attribute] = [
-        .int(op.mode == .linear ? 1 : 2), .int(code), .int(nearest), .float(Double(op.cubicCoeffA)), .flag(op.excludeOutside),
+        .int(op.mode == .linear ? 1 : 2), .int(code), .int(nearest), .float(Double(op.cubicCoefficient)), .flag(op.excludesOutside),
       ]
       l.emit(Op.resize, [image.slot], [result.slot], head + tail, node)
     }
     return true
   }
 
-  private static let coordinates: [Resize.CoordinateMode: Int] = [
+  private static let coordinates: [Resize.Coordinates: Int] = [
     .halfPixel: 0, .asymmetric: 1, .pytorchHalfPixel: 2, .alignCorners: 3, .halfPixelSymmetric: 4,
   ]
-  private static let nearestCodes: [Resize.NearestMode: Int] = [
+  private static let nearestCodes: [Resize.Rounding: Int] = [
     .roundPreferFloor: 0, .roundPreferCeil: 1, .floor: 2, .ceil: 3,
   ]
 

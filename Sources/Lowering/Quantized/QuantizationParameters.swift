@@ -89,7 +89,7 @@ extension GraphLowering {
 
   /// Symmetric s8 weights stored quantized: codes, and one scale per output channel (or one for all).
   func quantizedWeights(_ value: ValueID?, channelAxis: Int) -> (codes: Tensor, scales: [Double])? {
-    guard let node = graph.producer(value), let op = node.op as? DequantizeLinear, op.blockSize == 0,
+    guard let node = graph.producer(value), let op = node.op as? DequantizeLinear, op.granularity.blockSize == 0,
       let codes = graph.constant(node.inputs[0]), codes.type == .int8, let scale = graph.constant(node.inputs[1])
     else { return nil }
     if node.inputs.count > 2, let zero = node.inputs[2] {
@@ -98,7 +98,7 @@ extension GraphLowering {
     let channels = codes.shape[channelAxis]
     let scales = scale.wide(Double.self)
     if scale.count == 1 { return (codes, Array(repeating: scales[0], count: channels)) }
-    let axis = op.axis < 0 ? op.axis + codes.rank : op.axis
+    let axis = op.granularity.axis < 0 ? op.granularity.axis + codes.rank : op.granularity.axis
     guard axis == channelAxis, scales.count == channels else { return nil }
     return (codes, scales)
   }

@@ -40,17 +40,17 @@ extension LoweringCatalog {
   }
 
   private static let quantizedGemm: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Gemm, !op.transA, op.alpha == 1, op.beta == 1 || node.inputs.count < 3 else { return false }
-    let channelAxis = op.transB ? 0 : 1
+    guard let op = node.op as? Gemm, !op.transposesA, op.alpha == 1, op.beta == 1 || node.inputs.count < 3 else { return false }
+    let channelAxis = op.transposesB ? 0 : 1
     return try product(
-      l, node, transB: op.transB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
+      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
   }
 
   private static let quantizedMatMul: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? MatMul, !op.transA, op.alpha == 1 else { return false }
-    let channelAxis = op.transB ? 0 : 1
+    guard let op = node.op as? MatMul, !op.transposesA, op.alpha == 1 else { return false }
+    let channelAxis = op.transposesB ? 0 : 1
     return try product(
-      l, node, transB: op.transB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
+      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
   }
 
   private static func product(

@@ -56,7 +56,7 @@ extension LoweringCatalog {
     guard let op = node.op as? AveragePool, let kernel = op.window.kernelShape, let x = l.dequantized(node.inputs[0]) else {
       return false
     }
-    return try average(l, node, x, try l.geometry(op.window, l.shape(x.source), kernel), op.countIncludePad)
+    return try average(l, node, x, try l.geometry(op.window, l.shape(x.source), kernel), op.countsPadding)
   }
 
   private static let quantizedGlobalAverage: LoweringRule = { (l, node) throws(Diagnostic) in

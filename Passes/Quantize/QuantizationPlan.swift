@@ -1,0 +1,108 @@
+import IR
+
+/// Which nodes of a graph will compute on 8-bit codes, and which values therefore need codes. Decided from the graph
+/// alone, so that calibration knows what to measure.
+public struct QuantizationPlan: Sendable {
+  /// Convolutions and products by constant weights.
+  public private(set) var layers: Set<NodeID> = []
+  /// Nodes that pass codes on: sums, pools, functions of one value, movement.
+  public private(set) var carriers: Set<NodeID> = []
+  /// Values that get codes, in the order of their definition.
+  public private(set) var values: [ValueID] = []
+  /// Layers that stay float, with the reason.
+  public private(set) var rejected: [(node: Node, reason: String)] = []
+
+  /// `keepFloat`: ONNX names of nodes that must stay float.
+  public init(_ graph: Graph, keepFloat: [String] = []) {
+    let kept = Set(keepFloat.map { Name($0) })
+    let nodes = Array(graph.orderedNodes)
+    var wanted: Set<ValueID> = []
+    for node in nodes where QuantizationPlan.isLayer(node) {
+      if node.names.contains(where: kept.contains) {
+        rejected.append((node, "kept float on request"))
+      } else if let reason = QuantizationPlan.obstacle(node, graph) {
+        rejected.append((node, reason))
+      } else if let x = node.inputs[0] {
+        layers.insert(node.id)
+        wanted.insert(x)
+      }
+    }
+    // Backwards: what a reader on codes wants, a carrier can pass on.
+    for node in nodes.reversed() where node.outputs.contains(where: wanted.contains) {
+      guard !node.names.contains(where: kept.contains), let inputs = QuantizationPlan.carried(node, graph) else { continue }
+      carriers.insert(node.id)
+      wanted.formUnion(inputs)
+    }
+    values = wanted.sorted()
+  }
+
+  /// Nodes that read codes.
+  public func readsCodes(_ node: NodeID) -> Bool { layers.contains(node) || carriers.contains(node) }
+
+  static func isLayer(_ node: Node) -> Bool { node.op is Conv || node.op is Gemm || node.op is MatMul }
+
+  /// Axis of the weight along which each output channel has its own scale.
+  static func channelAxis(_ op: any Operator) -> Int {
+    switch op {
+    case let gemm as Gemm: gemm.transposesB ? 0 : 1
+    case let product as MatMul: product.transposesB ? 0 : 1
+    default: 0
+    }
+  }
+
+  /// Why a layer cannot compute on codes, or nil.
+  private static func obstacle(_ node: Node, _ graph: Graph) -> String? {
+    guard let x = graph.element(node.input(0)), [.float32, .float16, .bfloat16].contains(x) else { return "it is not in float" }
+    guard let weight = graph.constant(node.input(1)), weight.type.isFloat else { return "its weights are not constant" }
+    if weight.count == 0 { return "it has no weights" }
+    switch node.op {
+    case let gemm as Gemm:
+      if gemm.transposesA || gemm.alpha != 1 { return "it transposes or scales its input" }
+      if gemm.beta != 1 && node.input(2) != nil { return "it scales its bias" }
+    case let product as MatMul:
+      if product.transposesA || product.alpha != 1 { return "it transposes or scales its input" }
+      if weight.rank != 2 { return "its weights are no matrix" }
+      if graph.rank(node.input(0)) ?? 0 < 2 { return "its input is a vector" }
+    case is Conv:
+      if weight.rank != 4 && weight.rank != 3 { return "it has \(weight.rank - 2) spatial axes" }
+    default: return "it is no layer"
+    }
+    if let bias = node.input(2), graph.constant(bias) == nil { return "its bias is not constant" }
+    return nil
+  }
+
+  /// The inputs that a node would read as codes when it passes codes on; nil where it cannot.
+  private static func carried(_ node: Node, _ graph: Graph) -> [ValueID]? {
+    guard node.outputs.count == 1, graph.element(node.outputs[0]) == .float32 else { return nil }
+    let dynamic = node.inputs.compactMap { $0 }.filter { graph.constant($0) == nil }
+    switch node.op {
+    case is Add:
+      guard dynamic.count == 2, graph.haveSameType(dynamic[0], dynamic[1]), limitsOnly(node) else { return nil }
+      return dynamic
+    case is Mul:
+      return dynamic.count == 2 && limitsOnly(node) ? dynamic : nil
+    case is Concat: return dynamic.count == node.inputs.count ? dynamic : nil
+    case is MaxPool, is AveragePool, is GlobalAveragePool:
+      return (3...4).contains(graph.rank(dynamic.first) ?? 0) ? dynamic : nil
+    case is Clip: return dynamic.count == 1 ? dynamic : nil
+    default:
+      if movesOnly(node.op) { return dynamic.first.map { [$0] } }
+      return node.op is any ActivationOperator && dynamic.count == 1 ? dynamic : nil
+    }
+  }
+
+  private static func limitsOnly(_ node: Node) -> Bool {
+    let function = (node.op as? any FusesActivation)?.activation.function ?? .none
+    return [.none, .relu, .clip].contains(function)
+  }
+
+  /// Operators whose results are some of their (first) input's elements.
+  static func movesOnly(_ op: any Operator) -> Bool {
+    if let resize = op as? Resize { return resize.mode == .nearest }
+    return op is any ReshapingOperator || op is Transpose || op is Slice || op is Identity || op is DepthToSpace
+      || op is SpaceToDepth
+  }
+
+  /// Whether the output takes its input's codes unchanged.
+  static func keepsCodes(_ op: any Operator) -> Bool { movesOnly(op) || op is MaxPool }
+}

@@ -1,0 +1,113 @@
+import Bundle
+import Foundation
+import IR
+import Lowering
+import ONNX
+import Passes
+import Reports
+import Runtime
+
+/// The version of Kerf, as bundles and reports state it.
+public let kerfVersion = "0.1.0"
+
+/// A compiled model: the bytes of its bundle, and what was done.
+public struct CompiledModel: Sendable {
+  public var bundle: [UInt8]
+  /// The report with measured times; the one inside the bundle has none, so that equal inputs give equal bytes.
+  public var report: CompileReport
+  public var warnings: [String]
+}
+
+/// From an ONNX file to a bundle.
+public enum Compiler {
+  /// Compiles the model at `path`. Throws `KerfError` with everything that is wrong with it.
+  public static func compile(path: String, options: CompileOptions = CompileOptions()) throws -> CompiledModel {
+    options.progress?("import", nil)
+    let source = try importModel(path, options)
+    return try compile(source.graph, from: SourceDescription(path: path, opset: source.opset), options)
+  }
+
+  /// The graph of a model file, with shapes and dimensions set as the options say.
+  static func importModel(_ path: String, _ options: CompileOptions) throws -> ImportedModel {
+    var settings = ImportOptions()
+    settings.inputShapes = options.inputShapes.map { (Name($0.name), $0.shape) }
+    for (name, range) in options.dimensions where range.lowerBound == range.upperBound {
+      settings.dimensions.append((name, range.lowerBound))
+    }
+    do throws(ImportError) {
+      return try ONNX.importModel(path: path, options: settings)
+    } catch {
+      let first = error.diagnostics.first ?? .invalid("the model cannot be read")
+      let rest = error.diagnostics.dropFirst().flatMap { [$0.message] + $0.notes }
+      throw KerfError("\(path): \(first.message)", notes: first.notes + rest)
+    }
+  }
+
+  static func compile(_ graph: Graph, from source: SourceDescription, _ options: CompileOptions) throws -> CompiledModel {
+    var graph = graph
+    var warnings: [String] = []
+    let interface = graph
+    let report = try optimize(&graph, options, &warnings)
+    options.progress?("lower", nil)
+    let lowered: LoweredModel
+    do throws(Diagnostic) {
+      if options.verifyEach { try graph.verify() }
+      lowered = try lower(graph)
+    } catch {
+      throw KerfError(error, file: source.path)
+    }
+    if !lowered.hostCalls.isEmpty {
+      let names = lowered.hostCalls.prefix(8).map { "\($0.node): \($0.reason)" }
+      let what = "\(lowered.hostCalls.count) nodes run by reference evaluation, which is slow"
+      if options.strict { throw KerfError("--strict: \(what)", notes: names) }
+      warnings.append(what + " (" + names.joined(separator: "; ") + (lowered.hostCalls.count > 8 ? "; …)" : ")"))
+    }
+    let full = CompileReport(pipeline: report, lowered, source, options, warnings)
+    let bundle = try assemble(lowered, full.withoutTimes, source, interface, options)
+    return CompiledModel(bundle: bundle, report: full, warnings: warnings)
+  }
+
+  private static func assemble(
+    _ lowered: LoweredModel, _ report: CompileReport, _ source: SourceDescription, _ graph: Graph, _ options: CompileOptions
+  ) throws -> [UInt8] {
+    options.progress?("write", nil)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .useDefaultKeys
+    var writer = BundleWriter()
+    writer.program = lowered.program
+    writer.weights = lowered.weightSection
+    writer.report = try [UInt8](encoder.encode(report))
+    writer.metadata = try [UInt8](
+      encoder.encode(
+        BundleMetadata(
+          kerfVersion: kerfVersion, source: source.fileName, sha256: source.sha256, opset: source.opset,
+          target: options.target.rawValue, inputs: graph.inputs.map { graph.type($0).description },
+          outputs: graph.outputs.map { graph.type($0).description })))
+    writer.isaMask = options.target.isaMask
+    do throws(BundleError) {
+      return try writer.assemble()
+    } catch {
+      throw KerfError("internal error: \(error)")
+    }
+  }
+}
+
+/// Where a model came from, for its report.
+struct SourceDescription {
+  let path: String
+  let opset: Int
+  let sha256: String
+
+  init(path: String, opset: Int) throws {
+    self.path = path
+    self.opset = opset
+    let data = try NumpyFile.mapped(path)
+    sha256 = data.withUnsafeBytes { SHA256.hash($0) }.bytes.map { byte in
+      (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }.joined()
+  }
+
+  /// The file's name without its folder: reports must not depend on where the file lies.
+  var fileName: String { URL(fileURLWithPath: path).lastPathComponent }
+}
