@@ -24,7 +24,7 @@ static int read(const kerf_call *call, conv *v) {
   KERF_REQUIRE(v->c % v->groups == 0 && y->dims[3] == v->oc, KERF_BAD_SHAPE);
   v->group_c = v->c / v->groups, v->group_oc = v->oc / v->groups;
   KERF_REQUIRE(kerf_product(v->g.kh, v->g.kw, &v->k) && kerf_product(v->k, v->group_c, &v->k), KERF_BAD_ATTR);
-  v->pixels = v->n * v->oh * v->ow;
+  v->pixels = kerf_dims_product(y, 0, 3);
   return KERF_OK;
 }
 
