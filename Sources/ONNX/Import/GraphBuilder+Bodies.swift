@@ -74,6 +74,23 @@ extension GraphBuilder {
     return inner.addOutputs(proto) && importer.findings.count == before ? inner.graph : nil
   }
 
+  /// A body of one node: the draft's operator on inputs of these types and the captures.
+  func wrapped(
+    _ draft: NodeDraft, _ proto: ProtoGraph, _ types: [ValueType], _ captures: Captures
+  ) throws(Diagnostic) -> Graph {
+    var graph = Graph(name: proto.name)
+    var inputs: [ValueID?] = []
+    for (input, type) in zip(proto.inputs, types) { inputs.append(graph.addInput(input.name, Self.portable(type))) }
+    for (name, id) in captures.values { inputs.append(graph.addInput(name, Self.portable(self.graph.type(id)))) }
+    var draft = draft
+    draft.hints.append(("captures", .int(Int64(captures.values.count))))
+    let op = try operation(draft.name, domain: draft.domain, draft.attributes, hints: draft.hints)
+    let names = proto.outputs.map(\.name)
+    let outputs = try graph.add(op, inputs, outputs: names.count, names: [draft.nodeName], outputNames: names)
+    graph.setOutputs(outputs, names: names)
+    return graph
+  }
+
   /// A type as another graph sees it: symbols that a graph made up mean something else there.
   private static func portable(_ type: ValueType) -> ValueType {
     type.mapDims { dim, _ in dim.symbols.contains { $0.hasPrefix("?") } ? .unknown : dim }

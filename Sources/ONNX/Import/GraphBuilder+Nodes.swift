@@ -160,7 +160,8 @@ extension GraphBuilder {
     return result
   }
 
-  private func operation(
+  /// The operator of that name with its attributes set; throws on wrong, unknown or missing ones.
+  func operation(
     _ name: String, domain: String, _ attributes: [(name: String, value: AttributeValue)],
     hints: [(name: String, value: AttributeValue)] = []
   ) throws(Diagnostic) -> any Operator {

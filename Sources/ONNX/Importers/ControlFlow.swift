@@ -46,19 +46,12 @@ extension ImporterCatalog {
 
   /// ONNX Scan, opsets 9–25. Inputs become: states, scanned values, captures.
   private static func importScan(_ draft: inout Draft, _ builder: Builder) throws(Diagnostic) -> ImportResult {
-    guard draft.opset >= 9 else { throw .unsupported("Scan of opset 8, with a batch axis; opsets from 9 on are") }
     let proto = try takeGraph(&draft, "body")
+    if draft.opset < 9 { return try importBatchedScan(&draft, builder, proto) }
     let all = try types(draft.inputs[...], builder, first: 0)
-    guard case .int(let count)? = draft.attributes.first(where: { $0.name == "num_scan_inputs" })?.value, count >= 1,
-      count <= Int64(all.count)
-    else { throw .invalid("attribute 'num_scan_inputs' must be in 1...\(all.count)") }
-    let states = all.count - Int(count)
-    guard proto.inputs.count == all.count, proto.outputs.count >= states else {
-      throw .invalid(
-        "'body' has \(proto.inputs.count) inputs and \(proto.outputs.count) outputs, "
-          + "expected \(all.count) and at least \(states)")
-    }
-    var axes = [Int](repeating: 0, count: Int(count))
+    let count = try scannedCount(draft, all.count, proto)
+    let states = all.count - count
+    var axes = [Int](repeating: 0, count: count)
     if case .ints(let given)? = draft.attributes.first(where: { $0.name == "scan_input_axes" })?.value {
       guard given.count == axes.count else {
         throw .invalid("attribute 'scan_input_axes' has \(given.count) entries, expected \(axes.count)")
@@ -75,6 +68,50 @@ extension ImporterCatalog {
         proto, captures, carried: Array(all[..<states]), outputsBefore: 0, formals: { $0 + scanned })
     else { return .broken }
     draft.set("body", .graph(body))
+    builder.append(captures, to: &draft)
+    return .node
+  }
+
+  /// How many inputs are scanned; throws where the attribute or the body's inputs and outputs do not fit.
+  private static func scannedCount(_ draft: Draft, _ inputs: Int, _ proto: ProtoGraph) throws(Diagnostic) -> Int {
+    guard case .int(let count)? = draft.attributes.first(where: { $0.name == "num_scan_inputs" })?.value, count >= 1,
+      count <= Int64(inputs)
+    else { throw .invalid("attribute 'num_scan_inputs' must be in 1...\(inputs)") }
+    let states = inputs - Int(count)
+    guard proto.inputs.count == inputs, proto.outputs.count >= states else {
+      throw .invalid(
+        "'body' has \(proto.inputs.count) inputs and \(proto.outputs.count) outputs, "
+          + "expected \(inputs) and at least \(states)")
+    }
+    return Int(count)
+  }
+
+  /// ONNX Scan, opset 8: every value has a batch axis in front. Becomes a scan over the batch whose body is the scan of
+  /// one member. Lengths of single members (input 0) are not supported.
+  private static func importBatchedScan(
+    _ draft: inout Draft, _ builder: Builder, _ proto: ProtoGraph
+  ) throws(Diagnostic) -> ImportResult {
+    guard draft.input(0) == nil else { throw .unsupported("sequence lengths of Scan in opset 8") }
+    draft.inputs.removeFirst()
+    var members: [ValueType] = []
+    for type in try types(draft.inputs[...], builder, first: 1) { members.append(try slice(type, 0)) }
+    let count = try scannedCount(draft, members.count, proto)
+    let states = members.count - count
+    var scanned: [ValueType] = []
+    for type in members[states...] { scanned.append(try slice(type, 0)) }
+    try builder.setOutputCount(proto.outputs.count, of: &draft)
+    let captures = try builder.captures(of: [proto])
+    let slices = scanned
+    guard
+      let body = try builder.iteratedBody(
+        proto, captures, carried: Array(members[..<states]), outputsBefore: 0, formals: { $0 + slices })
+    else { return .broken }
+    let directions = try draft.takeInts("directions")
+    var inner = draft
+    inner.set("body", .graph(body))
+    if let directions { inner.set("scan_input_directions", .ints(directions)) }
+    draft.set("body", .graph(try builder.wrapped(inner, proto, members, captures)))
+    draft.set("num_scan_inputs", .int(Int64(members.count)))
     builder.append(captures, to: &draft)
     return .node
   }
