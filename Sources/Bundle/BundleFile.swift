@@ -2,6 +2,7 @@ import CSystem
 
 /// The bytes of a bundle in memory: a file mapped read-only, or a copy on a page boundary.
 public final class BundleFile: @unchecked Sendable {
+  /// Valid as long as this object lives.
   public let bytes: UnsafeRawBufferPointer
   /// The file behind it, or "" for a copy.
   public let path: String

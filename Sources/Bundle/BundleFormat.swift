@@ -25,7 +25,7 @@
 /// | 8, 16 | offset, length (u64 each); the length is not 0 |
 /// | 24 | alignment (u32): 4096 for weights, 64 for others |
 /// | 28 | CRC-32C of the section (u32) |
-/// | 32..<64 | SHA-256 of the section |
+/// | 32..<64 | hash of the section: SHA-256 of the SHA-256 hashes of its pieces of 1 MiB (`SectionHash`) |
 /// | 64..<96 | zero |
 ///
 /// Sections lie in the order of the table, each at the first aligned offset after the one before; bytes between are zero;

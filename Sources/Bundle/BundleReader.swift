@@ -1,6 +1,6 @@
 /// How much of a bundle is hashed before it is used. Header, section table and program always are.
 public enum BundleVerification: Sendable {
-  /// SHA-256 of every section.
+  /// The hash of every section.
   case full
   /// CRC-32C of the other sections: finds accidents, not intent.
   case checksum
@@ -15,12 +15,16 @@ public struct BundleReader {
   public private(set) var sections: [BundleSection] = []
 
   /// Validates the layout and the hashes. The program is decoded by `program()`.
-  public init(_ bytes: UnsafeRawBufferPointer, verification: BundleVerification = .full) throws(BundleError) {
+  /// - Parameter parallel: spreads the hashing, as for `SectionHash.hash`.
+  public init(
+    _ bytes: UnsafeRawBufferPointer, verification: BundleVerification = .full,
+    parallel: (_ count: Int, _ task: (Int) -> Void) -> Void = SectionHash.serial
+  ) throws(BundleError) {
     self.bytes = bytes
     try readHeader()
     try readTable()
     try checkGaps()
-    for section in sections { try check(section, verification) }
+    for section in sections { try check(section, verification, parallel) }
   }
 
   /// The bytes of a section, or nil when the bundle has none of that type.
@@ -153,10 +157,12 @@ public struct BundleReader {
     }
   }
 
-  private func check(_ section: BundleSection, _ verification: BundleVerification) throws(BundleError) {
+  private func check(
+    _ section: BundleSection, _ verification: BundleVerification, _ parallel: (Int, (Int) -> Void) -> Void
+  ) throws(BundleError) {
     let isProgram = section.type == BundleFormat.Section.program.rawValue
     if verification == .full || isProgram {
-      guard SHA256.hash(slice(section)).bytes == section.hash else {
+      guard SectionHash.hash(slice(section), parallel: parallel).bytes == section.hash else {
         throw .damaged("the hash of section \(section.type) is wrong")
       }
     }

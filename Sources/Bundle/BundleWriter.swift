@@ -36,7 +36,7 @@ public struct BundleWriter: Sendable {
     var end = tableEnd
     for (type, bytes) in parts {
       let offset = end.rounded(up: type.alignment)
-      let hash = SHA256.hash(bytes).bytes
+      let hash = SectionHash.hash(bytes).bytes
       appendEntry(to: &table, type, offset, bytes, hash)
       if type.isRequired { identity += hash }
       offsets.append(offset)

@@ -78,46 +78,71 @@ uint32_t csystem_crc32c_portable(uint32_t crc, const uint8_t *bytes, uint64_t co
 
 #if defined(__x86_64__)
 
-#define SHA_ROUNDS(W, K)                                                                              \
-  do {                                                                                                \
-    __m128i k = _mm_add_epi32(W, _mm_loadu_si128((const __m128i *)(round_constants + (K))));          \
-    cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);                                                      \
-    abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0e));                             \
-  } while (0)
-// The next four words of the schedule replace the oldest four.
-#define SHA_SCHEDULE(A, B, C, D) \
-  A = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(A, B), _mm_alignr_epi8(D, C, 4)), D)
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define SHA_TARGET __attribute__((target("sha,sse4.1,ssse3")))
+/// One stream: the state in the order that the instructions want, and the schedule.
+typedef struct sha_stream {
+  __m128i abef, cdgh, w[4];
+} sha_stream;
 
-__attribute__((target("sha,sse4.1,ssse3"))) static void sha256_x86(uint32_t state[8], const uint8_t *p, uint64_t blocks) {
-  const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
+SHA_TARGET static inline __attribute__((always_inline)) void sha_begin(sha_stream *s, const uint32_t state[8]) {
   __m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
   __m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
-  __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xf0);
-  for (; blocks > 0; blocks--, p += 64) {
-    __m128i a = abef, c = cdgh;
-    __m128i w0 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p), swap);
-    __m128i w1 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16)), swap);
-    __m128i w2 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 32)), swap);
-    __m128i w3 = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 48)), swap);
-    SHA_ROUNDS(w0, 0);
-    SHA_ROUNDS(w1, 4);
-    SHA_ROUNDS(w2, 8);
-    SHA_ROUNDS(w3, 12);
-    for (int i = 16; i < 64; i += 16) {
-      SHA_SCHEDULE(w0, w1, w2, w3);
-      SHA_ROUNDS(w0, i);
-      SHA_SCHEDULE(w1, w2, w3, w0);
-      SHA_ROUNDS(w1, i + 4);
-      SHA_SCHEDULE(w2, w3, w0, w1);
-      SHA_ROUNDS(w2, i + 8);
-      SHA_SCHEDULE(w3, w0, w1, w2);
-      SHA_ROUNDS(w3, i + 12);
-    }
-    abef = _mm_add_epi32(abef, a), cdgh = _mm_add_epi32(cdgh, c);
-  }
-  low = _mm_shuffle_epi32(abef, 0x1b), high = _mm_shuffle_epi32(cdgh, 0xb1);
+  s->abef = _mm_alignr_epi8(low, high, 8), s->cdgh = _mm_blend_epi16(high, low, 0xf0);
+}
+
+SHA_TARGET static inline __attribute__((always_inline)) void sha_end(const sha_stream *s, uint32_t state[8]) {
+  __m128i low = _mm_shuffle_epi32(s->abef, 0x1b), high = _mm_shuffle_epi32(s->cdgh, 0xb1);
   _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(low, high, 0xf0));
   _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(high, low, 8));
+}
+
+/// Four rounds, number `group` of sixteen.
+SHA_TARGET static inline __attribute__((always_inline)) void sha_rounds(sha_stream *s, const uint8_t *p, int group) {
+  const int i = group & 3;
+  if (group < 4) {
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
+    s->w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), swap);
+  } else {
+    const __m128i last = s->w[(i + 3) & 3], sum = _mm_sha256msg1_epu32(s->w[i], s->w[(i + 1) & 3]);
+    s->w[i] = _mm_sha256msg2_epu32(_mm_add_epi32(sum, _mm_alignr_epi8(last, s->w[(i + 2) & 3], 4)), last);
+  }
+  const __m128i k = _mm_add_epi32(s->w[i], _mm_loadu_si128((const __m128i *)(round_constants + 4 * group)));
+  s->cdgh = _mm_sha256rnds2_epu32(s->cdgh, s->abef, k);
+  s->abef = _mm_sha256rnds2_epu32(s->abef, s->cdgh, _mm_shuffle_epi32(k, 0x0e));
+}
+
+SHA_TARGET static void sha256_x86(uint32_t state[8], const uint8_t *p, uint64_t blocks) {
+  sha_stream s;
+  sha_begin(&s, state);
+  for (; blocks > 0; blocks--, p += 64) {
+    const __m128i a = s.abef, c = s.cdgh;
+    UNROLL
+    for (int group = 0; group < 16; group++) sha_rounds(&s, p, group);
+    s.abef = _mm_add_epi32(s.abef, a), s.cdgh = _mm_add_epi32(s.cdgh, c);
+  }
+  sha_end(&s, state);
+}
+
+/// Two streams side by side: each waits for its own results, so together they take little longer than one.
+SHA_TARGET static void sha256_pair_x86(uint32_t first[8], uint32_t second[8], const uint8_t *p, const uint8_t *q, uint64_t blocks) {
+  sha_stream s, t;
+  sha_begin(&s, first), sha_begin(&t, second);
+  for (; blocks > 0; blocks--, p += 64, q += 64) {
+    const __m128i a = s.abef, c = s.cdgh, b = t.abef, d = t.cdgh;
+    UNROLL
+    for (int group = 0; group < 16; group++) {
+      sha_rounds(&s, p, group);
+      sha_rounds(&t, q, group);
+    }
+    s.abef = _mm_add_epi32(s.abef, a), s.cdgh = _mm_add_epi32(s.cdgh, c);
+    t.abef = _mm_add_epi32(t.abef, b), t.cdgh = _mm_add_epi32(t.cdgh, d);
+  }
+  sha_end(&s, first), sha_end(&t, second);
 }
 
 __attribute__((target("sse4.2"))) static uint32_t crc32c_x86(uint32_t crc, const uint8_t *p, uint64_t count) {
@@ -211,6 +236,17 @@ void csystem_sha256_blocks(uint32_t state[8], const uint8_t *bytes, uint64_t blo
   }
 #endif
   csystem_sha256_blocks_portable(state, bytes, blocks);
+}
+
+void csystem_sha256_pair(uint32_t first[8], uint32_t second[8], const uint8_t *p, const uint8_t *q, uint64_t blocks) {
+#if defined(__x86_64__)
+  if (known(&sha_answer, has_sha)) {
+    sha256_pair_x86(first, second, p, q, blocks);
+    return;
+  }
+#endif
+  csystem_sha256_blocks(first, p, blocks);
+  csystem_sha256_blocks(second, q, blocks);
 }
 
 uint32_t csystem_crc32c(uint32_t crc, const uint8_t *bytes, uint64_t count) {

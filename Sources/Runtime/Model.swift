@@ -64,8 +64,10 @@ public final class Model: @unchecked Sendable {
 
   /// Opens a bundle that is already in memory.
   public init(_ file: BundleFile, _ options: ModelOptions) throws(RuntimeError) {
+    let pool = options.pool ?? (options.threads > 1 ? ThreadPool(threads: options.threads) : nil)
     let reader = try bundle { () throws(BundleError) in
-      try BundleReader(file.bytes, verification: options.verification)
+      guard let pool else { return try BundleReader(file.bytes, verification: options.verification) }
+      return try BundleReader(file.bytes, verification: options.verification, parallel: pool.parallel)
     }
     let program = try bundle { () throws(BundleError) in try reader.program() }
     let weights = reader.section(.weights)
@@ -84,7 +86,7 @@ public final class Model: @unchecked Sendable {
     isaMask = mask
     weightBytes = weights?.count ?? 0
     provider = options.provider
-    pool = options.pool ?? (options.threads > 1 ? ThreadPool(threads: options.threads) : nil)
+    self.pool = pool
     inputs = program.inputs.map { Self.port($0, program) }
     outputs = program.outputs.map { Self.port($0, program) }
   }

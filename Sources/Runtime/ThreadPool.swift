@@ -15,4 +15,23 @@ public final class ThreadPool: @unchecked Sendable {
   }
 
   public var threads: Int { Int(kerf_pool_threads(pool)) }
+
+  /// Calls a task with 0 ..< count, spread over the threads; returns when all are done.
+  func parallel(_ count: Int, _ task: (Int) -> Void) {
+    withoutActuallyEscaping(task) { escaping in
+      let box = TaskBox(escaping)
+      kerf_parallel(
+        pool,
+        { context, index in
+          guard let context else { return }
+          Unmanaged<TaskBox>.fromOpaque(context).takeUnretainedValue().task(Int(index))
+        }, Unmanaged.passUnretained(box).toOpaque(), Int64(count))
+      withExtendedLifetime(box) {}
+    }
+  }
+}
+
+private final class TaskBox {
+  let task: (Int) -> Void
+  init(_ task: @escaping (Int) -> Void) { self.task = task }
 }

@@ -123,3 +123,18 @@ func open(_ bytes: [UInt8], _ verification: BundleVerification = .full) -> Resul
   #expect(parts.finish() == SHA256.hash(million))
   #expect(Array("123456789".utf8).withUnsafeBytes { CRC32C.checksum($0) } == 0xe306_9283)
 }
+
+@Test func sectionHashesGoByPieces() {
+  var bytes = [UInt8](repeating: 0, count: 5 << 19)
+  for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index &* 2_654_435_761 >> 11) }
+  for length in [0, 1, 1 << 20, (1 << 20) + 1, 2 << 20, bytes.count] {
+    var digests: [UInt8] = []
+    for start in stride(from: 0, to: length, by: 1 << 20) {
+      digests += SHA256.hash(Array(bytes[start..<min(start + (1 << 20), length)])).bytes
+    }
+    let expected = SHA256.hash(digests)
+    #expect(SectionHash.hash(Array(bytes[..<length])) == expected)
+    let backward: (Int, (Int) -> Void) -> Void = { count, task in for index in (0..<count).reversed() { task(index) } }
+    #expect(bytes[..<length].withUnsafeBytes { SectionHash.hash($0, parallel: backward) } == expected)
+  }
+}

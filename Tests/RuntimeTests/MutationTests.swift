@@ -25,7 +25,7 @@ func forged(program: [UInt8], weights: [UInt8]) -> [UInt8] {
     offsets.append(end)
     table += little(UInt32(index + 1)) + little(UInt32(1)) + little(UInt64(end)) + little(UInt64(bytes.count))
     table += little(UInt32(alignment)) + little(bytes.withUnsafeBytes { CRC32C.checksum($0) })
-    table += SHA256.hash(bytes).bytes + [UInt8](repeating: 0, count: 32)
+    table += SectionHash.hash(bytes).bytes + [UInt8](repeating: 0, count: 32)
     end += bytes.count
   }
   var header = BundleFormat.magic + little(UInt16(1)) + little(UInt16(0)) + little(UInt32(128)) + little(UInt64(end))

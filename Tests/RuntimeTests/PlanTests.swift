@@ -192,3 +192,29 @@ let zeroAndOne: [UInt8] = [UInt8](repeating: 0, count: 64) + [1, 0, 0, 0, 0, 0, 
   #expect(context.steps[2].outputs[0].dims == [1, 2])
   #expect(context.model.inputs[0].dims == [-1, 2])
 }
+
+@Test func contextsOfOneModelRunSideBySide() async throws {
+  let (program, weights) = quantizedProgram()
+  let model = try model(program, weights: weights, threads: 2)
+  var generator = Generator(state: 11)
+  let data = (0..<400).map { _ in UInt8(generator.next(256)) }
+  let single = Context(model)
+  let x = Tensor(KERF_U8, [10, 40], data)
+  try single.run([x])
+  let expected = single.values(0, as: UInt8.self)
+  let equal = try await withThrowingTaskGroup(of: Bool.self) { group in
+    for _ in 0..<8 {
+      group.addTask {
+        let own = Tensor(KERF_U8, [10, 40], data)
+        let context = Context(model)
+        for _ in 0..<200 {
+          try context.run([own])
+          if context.values(0, as: UInt8.self) != expected { return false }
+        }
+        return true
+      }
+    }
+    return try await group.reduce(true) { $0 && $1 }
+  }
+  #expect(equal)
+}

@@ -58,6 +58,8 @@ void csystem_print(int32_t file, const uint8_t *text, uint64_t count);
 void csystem_sha256_blocks(uint32_t state[8], const uint8_t *bytes, uint64_t blocks);
 /// The same without hardware instructions, for tests.
 void csystem_sha256_blocks_portable(uint32_t state[8], const uint8_t *bytes, uint64_t blocks);
+/// Two hashes at once, `blocks` blocks of each.
+void csystem_sha256_pair(uint32_t first[8], uint32_t second[8], const uint8_t *p, const uint8_t *q, uint64_t blocks);
 /// CRC-32C (Castagnoli), continued from `crc` (0 to begin).
 uint32_t csystem_crc32c(uint32_t crc, const uint8_t *bytes, uint64_t count);
 uint32_t csystem_crc32c_portable(uint32_t crc, const uint8_t *bytes, uint64_t count);
