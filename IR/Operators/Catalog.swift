@@ -53,6 +53,8 @@ public enum OperatorCatalog {
     ("Optionals", optionals),
     ("Attention", attention),
     ("RecurrentAttention", recurrentAttention),
+    ("Strings", strings),
+    ("Vectorizing", vectorizing),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)
