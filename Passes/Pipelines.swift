@@ -13,6 +13,9 @@ public enum Pipelines {
     Pipeline([
       // First: constants and shapes decide most of what the others look for.
       FoldConstants(),
+      // Bodies see the constants around them; branches that cannot be taken go.
+      RulePass(InlineConditionals()),
+      RulePass(SinkConstantsIntoBodies()),
       RulePass(SimplifyShapeArithmetic()),
       RulePass(EliminateIdentities()),
       RulePass(CancelReshapes()),

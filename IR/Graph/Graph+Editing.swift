@@ -171,6 +171,35 @@ extension Graph {
     }
   }
 
+  /// The graph with fewer inputs: each of those listed becomes a constant, or just goes where it has none. Nil where
+  /// something still reads an input without a constant, or a constant does not fit.
+  public func replacingInputs(_ replaced: [(index: Int, constant: Tensor?)]) -> Graph? {
+    var graph = self
+    for (index, constant) in replaced {
+      guard inputs.indices.contains(index) else { return nil }
+      let id = inputs[index]
+      guard let constant else {
+        guard useCount(id) == 0 else { return nil }
+        graph.values[id.index].isRemoved = true
+        continue
+      }
+      let type = ValueType.tensor(constant.tensorType)
+      guard graph.type(id).isCompatible(with: type) else { return nil }
+      graph.values[id.index].definition = .constant(constant)
+      graph.values[id.index].type = type
+      graph.values[id.index].contents = Graph.contents(of: constant)
+    }
+    let gone = Set(replaced.map(\.index))
+    graph.inputs = inputs.indices.filter { !gone.contains($0) }.map { inputs[$0] }
+    for (index, id) in graph.inputs.enumerated() { graph.values[id.index].definition = .input(index) }
+    do throws(Diagnostic) {
+      for node in orderedNodes { try graph.reinfer(node.id) }
+      return graph
+    } catch {
+      return nil
+    }
+  }
+
   /// Removes a node none of whose outputs is read. Returns false, and does nothing, where one is.
   @discardableResult
   public mutating func remove(_ id: NodeID) -> Bool {

@@ -54,7 +54,7 @@ public struct Value: Sendable {
 /// follows what it reads. A value type; handles stay valid across edits.
 public struct Graph: Sendable {
   public var name: Name
-  public private(set) var inputs: [ValueID] = []
+  public internal(set) var inputs: [ValueID] = []
   public internal(set) var outputs: [ValueID] = []
   /// Names of the outputs, which outlive rewrites of the values behind them.
   public internal(set) var outputNames: [Name] = []

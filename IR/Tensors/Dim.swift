@@ -38,7 +38,19 @@ public struct Dim: Hashable, Sendable {
 
   /// Not known when inferred; the graph puts a symbol of its own in its place.
   public static let unknown = Dim.symbol("?")
-  public var isUnknown: Bool { self == Dim.unknown }
+  public var isUnknown: Bool { terms.count == 1 && symbolName == "?" }
+
+  /// Largest number of parts of an expression. What is larger (a model can square a dimension again and again) is unknown.
+  static let maximumSize = 256
+
+  /// How many numbers and symbols it consists of.
+  var size: Int {
+    var size = 1
+    for term in terms { for factor in term.factors { size += factor.size } }
+    return size
+  }
+
+  private var bounded: Dim { terms.count > 1 && size > Dim.maximumSize ? .unknown : self }
 
   init(atom: Atom) { self.init(terms: [Term(factors: [atom], coefficient: 1)], constant: 0) }
 
@@ -86,7 +98,9 @@ func floorDivide(_ n: Int, _ d: Int) -> Int {
 extension Dim {
   public static func + (a: Dim, b: Dim) -> Dim {
     if a.terms.isEmpty && b.terms.isEmpty { return Dim(saturatingAdd(a.constant, b.constant)) }
-    return Dim(terms: merge(a.terms + b.terms), constant: saturatingAdd(a.constant, b.constant))
+    // Two unknown dimensions must never look equal because they went through the same arithmetic.
+    if a.isUnknown || b.isUnknown { return .unknown }
+    return Dim(terms: merge(a.terms + b.terms), constant: saturatingAdd(a.constant, b.constant)).bounded
   }
 
   public static prefix func - (a: Dim) -> Dim { a * Dim(-1) }
@@ -94,6 +108,7 @@ extension Dim {
 
   public static func * (a: Dim, b: Dim) -> Dim {
     if a.terms.isEmpty && b.terms.isEmpty { return Dim(saturatingMultiply(a.constant, b.constant)) }
+    if a.isUnknown || b.isUnknown || a.size * b.size > 4 * maximumSize { return .unknown }
     var products: [Term] = []
     var constant = 0
     for x in a.terms + [Term(factors: [], coefficient: a.constant)] {
@@ -107,7 +122,7 @@ extension Dim {
         }
       }
     }
-    return Dim(terms: merge(products), constant: constant)
+    return Dim(terms: merge(products), constant: constant).bounded
   }
 
   private static func merge(_ terms: [Term]) -> [Term] {
@@ -124,6 +139,7 @@ extension Dim {
 
   /// a / b rounded toward negative infinity; nil where b is zero.
   public func quotient(by divisor: Dim) -> Dim? {
+    if isUnknown || divisor.isUnknown { return divisor == 0 ? nil : .unknown }
     if let d = divisor.value {
       if d == 0 { return nil }
       if let n = value { return Dim(floorDivide(n, d)) }
@@ -135,7 +151,7 @@ extension Dim {
     }
     if self == divisor { return 1 }
     if let exact = exactQuotient(by: divisor) { return exact }
-    return Dim(atom: .quotient(self, divisor))
+    return Dim.checked(.quotient(self, divisor))
   }
 
   /// Division of a product by one of its factors: (N·H·4) / (H·2) = 2N.
@@ -167,18 +183,22 @@ extension Dim {
     if whole.terms.allSatisfy({ !$0.factors.contains { if case .quotient = $0 { true } else { false } } }) {
       return self - whole * divisor
     }
-    return Dim(atom: .modulo(self, divisor))
+    return isUnknown || divisor.isUnknown ? .unknown : Dim.checked(.modulo(self, divisor))
   }
 
   public static func minimum(_ a: Dim, _ b: Dim) -> Dim {
+    if a.isUnknown || b.isUnknown { return .unknown }
     if let d = (a - b).value { return d <= 0 ? a : b }
-    return Dim(atom: .minimum(a, b))
+    return checked(.minimum(a, b))
   }
 
   public static func maximum(_ a: Dim, _ b: Dim) -> Dim {
+    if a.isUnknown || b.isUnknown { return .unknown }
     if let d = (a - b).value { return d >= 0 ? a : b }
-    return Dim(atom: .maximum(a, b))
+    return checked(.maximum(a, b))
   }
+
+  private static func checked(_ atom: Atom) -> Dim { atom.size > maximumSize ? .unknown : Dim(atom: atom) }
 
   /// The same with symbols replaced; nil where a division by zero appears.
   public func substituting(_ values: [String: Dim]) -> Dim? {
@@ -217,6 +237,13 @@ extension Dim.Atom {
     case .modulo(let a, let b): return both(a, b) { $0.modulo($1) }
     case .minimum(let a, let b): return both(a, b) { Dim.minimum($0, $1) }
     case .maximum(let a, let b): return both(a, b) { Dim.maximum($0, $1) }
+    }
+  }
+
+  var size: Int {
+    switch self {
+    case .symbol: 1
+    case .quotient(let a, let b), .modulo(let a, let b), .minimum(let a, let b), .maximum(let a, let b): a.size + b.size
     }
   }
 

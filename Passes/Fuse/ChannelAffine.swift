@@ -87,6 +87,15 @@ struct ChannelAffine {
 
     /// The weights with every output channel multiplied by its factor.
     private func scaled(_ tensor: Tensor, _ scale: [Double]) -> Tensor {
+      if node.op is Conv, var values = tensor.elements(Float.self) {
+        let size = values.count / max(channels, 1)
+        values.withUnsafeMutableBufferPointer { values in
+          for (channel, factor) in scale.enumerated() {
+            for i in channel * size..<(channel + 1) * size { values[i] = Float(Double(values[i]) * factor) }
+          }
+        }
+        return Tensor(values, shape: tensor.shape)
+      }
       var values = tensor.wide(Double.self)
       let (group, count) = layout(tensor)
       for i in values.indices { values[i] *= scale[channel(i, tensor, group, count)] }

@@ -164,4 +164,35 @@ extension RandomGraph {
     keep(try node(Mul(), [try node(op, [x]), try node(op, [x])]))
     return true
   }
+
+  /// A branch that captures a value and a constant; the condition is constant or computed.
+  mutating func conditional() throws -> Bool {
+    guard let x = value(rank: 2...4) else { return false }
+    var op = If()
+    let factor = tensor([1])
+    func branch(_ name: String, _ make: (inout Graph, ValueID, ValueID) throws -> ValueID) throws -> Graph {
+      var body = Graph(name: Name(name))
+      let a = body.addInput("a", graph.type(x))
+      let b = body.addInput("b", .tensor(.float32, [1] as Shape))
+      body.setOutputs([try make(&body, a, b)], names: ["result"])
+      return body
+    }
+    op.thenBranch = try branch("then") { body, a, b in
+      let sum = try body.add(Add(), [a, try body.add(Tanh(), [b], names: ["t"])[0]], names: ["s"])
+      return try body.add(Relu(), sum, names: ["r"])[0]
+    }
+    op.elseBranch = try branch("else") { body, a, _ in try body.add(Neg(), [a], names: ["n"])[0] }
+    op.captures = 2
+    let condition: ValueID
+    if random.chance(50) {
+      condition = graph.addConstant(Tensor([random.chance(50)], shape: []))
+    } else {
+      var whole = ReduceMax()
+      whole.keepdims = false
+      condition = try node(Greater(), [try node(whole, [x]), scalar(0.3)])
+    }
+    let result = try node(op, [condition, x, graph.addConstant(factor)])
+    keep(result)
+    return true
+  }
 }
