@@ -1,7 +1,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "../common/small_copy.h"
 #include "depthwise_u8.h"
 
 #define TARGET __attribute__((target("avx2,fma")))
@@ -10,7 +9,7 @@
 INLINE __m128i load(const uint8_t *x, int count) {
   if (count == 16) return _mm_loadu_si128((const __m128i *)(const void *)x);
   uint8_t bytes[16] = {0};
-  kerf_small_copy(bytes, x, count);
+  memcpy(bytes, x, (size_t)count);
   return _mm_loadu_si128((const __m128i *)(const void *)bytes);
 }
 

@@ -1,13 +1,12 @@
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
-#include "../common/small_copy.h"
 #include "depthwise_u8.h"
 
 static inline __attribute__((always_inline)) uint8x16_t load(const uint8_t *x, int count) {
   if (count == 16) return vld1q_u8(x);
   uint8_t bytes[16] = {0};
-  kerf_small_copy(bytes, x, count);
+  memcpy(bytes, x, (size_t)count);
   return vld1q_u8(bytes);
 }
 
