@@ -1,0 +1,188 @@
+import Kernels
+
+private let productShapes: [([Int], Int, Int)] = [
+  ([0], 4, 4), ([1], 1, 1), ([3], 0, 5), ([1], 64, 17), ([2], 3, 16), ([5], 7, 33), ([2, 3], 8, 31), ([13], 12, 32),
+  ([14], 13, 47), ([15], 16, 15), ([29], 66, 64), ([2, 2, 11], 5, 3), ([57], 129, 50), ([1], 2050, 100), ([3], 4, 0),
+]
+
+private struct Product {
+  var name: String
+  var rows: [Int]
+  var k: Int
+  var n: Int
+  var zero: Int
+  var a: TestTensor
+  var packed: TestTensor
+  var sums: [Int64]
+
+  init(_ index: Int, _ random: inout TestRandom) {
+    let (rows, k, n) = productShapes[index % productShapes.count], fill = ByteFill.allCases[index / productShapes.count]
+    let m = Grid.count(rows), zero = random.int(0...255), transposed = index % 2 == 1
+    let x = fill.activations(m * k, &random), w = fill.weights(k * n, &random)
+    name = "\(rows)x\(k)x\(n) \(fill)"
+    (self.rows, self.k, self.n, self.zero) = (rows, k, n, zero)
+    a = .u8(x, rows + [k])
+    packed = .packed(kerf_pack_gemm_s8_size(Int64(k), Int64(n))) {
+      kerf_pack_gemm_s8(Int64(k), Int64(n), transposed ? 1 : 0, w, $0)
+    }
+    sums = Grid.each([m, n]) { at in
+      (0..<k).reduce(0) { sum, i in
+        sum + (Int64(x[at[0] * k + i]) - Int64(zero)) * Int64(w[transposed ? at[1] * k + i : i * n + at[1]])
+      }
+    }
+  }
+  var sizes: [TestAttribute] { [.integer(k), .integer(n)] }
+}
+
+private func products() -> [Product] {
+  var random = TestRandom(80)
+  return (0..<productShapes.count * ByteFill.allCases.count).map { Product($0, &random) }
+}
+
+@Sendable func productToBytesCases() -> [KernelCase] {
+  var random = TestRandom(81)
+  return products().enumerated().map { index, p in
+    let q = Requantization(p.n, &random, table: index % 3 == 0)
+    let y = p.sums.enumerated().map { q.apply($1 + Int64(q.bias[$0 % p.n]), $0 % p.n) }
+    return KernelCase(
+      name: p.name, inputs: [p.a, p.packed] + q.inputs, attributes: p.sizes + [.integer(p.zero)] + q.bounds,
+      outputs: [.u8(y, p.rows + [p.n])])
+  }
+}
+
+@Sendable func productToSumsCases() -> [KernelCase] {
+  products().map { p in
+    KernelCase(
+      name: p.name, inputs: [p.a, p.packed, .u8([UInt8(p.zero)], [])], attributes: p.sizes,
+      outputs: [.i32(p.sums.map { Int32(truncatingIfNeeded: $0) }, p.rows + [p.n])])
+  }
+}
+
+/// Scale, bias, activation and residual of an index: the same bits everywhere, so no tolerance.
+private func floatCase(
+  _ name: String, _ index: Int, _ random: inout TestRandom, sums: [Int64], n: Int, dims: [Int], inputs: [TestTensor],
+  attributes: [TestAttribute]
+) -> KernelCase {
+  let scale = random.floats(n), bias = random.floats(n), residual = random.floats(sums.count), mode = index % 3
+  let hasBias = index % 4 != 1, relu = index % 2 == 0
+  let y = sums.enumerated().map { i, sum -> Float in
+    let product = Float(Int32(truncatingIfNeeded: sum)) * scale[i % n]
+    var value = product + (hasBias ? bias[i % n] : 0)
+    if mode == 1 { value += residual[i] }
+    if relu { value = max(value, 0) }
+    return mode == 2 ? value + residual[i] : value
+  }
+  return KernelCase(
+    name: name,
+    inputs: inputs + [
+      .f32(scale, [n]), hasBias ? .f32(bias, [n]) : .none, mode == 0 ? .none : .f32(residual, dims),
+    ],
+    attributes: attributes + [.integer(relu ? KERF_UNARY_RELU : KERF_UNARY_IDENTITY), 0.0, 0.0, .integer(mode)],
+    outputs: [.f32(y, dims)], absolute: 0, relative: 0)
+}
+
+@Sendable func productToFloatCases() -> [KernelCase] {
+  var random = TestRandom(82)
+  return products().enumerated().map { index, p in
+    floatCase(
+      p.name, index, &random, sums: p.sums, n: p.n, dims: p.rows + [p.n], inputs: [p.a, p.packed],
+      attributes: p.sizes + [.integer(p.zero)])
+  }
+}
+
+private let byteConvolutions: [ConvolutionShape] = [
+  .init(h: 5, w: 7, c: 3, oc: 4), .init(h: 1, w: 1, c: 1, oc: 1, kernel: (1, 1)),
+  .init(n: 2, h: 6, w: 5, c: 8, oc: 17, pads: (1, 1, 1, 1)),
+  .init(h: 13, w: 11, c: 3, oc: 33, kernel: (7, 7), stride: (2, 2), pads: (3, 3, 3, 3)),
+  .init(h: 9, w: 9, c: 5, oc: 6, dilation: (2, 3), pads: (2, 3, 2, 3)),
+  .init(h: 8, w: 8, c: 6, oc: 9, pads: (1, 1, 1, 1), groups: 3),
+  .init(n: 2, h: 7, w: 7, c: 16, oc: 32, kernel: (1, 1)),
+  .init(h: 7, w: 7, c: 16, oc: 20, kernel: (1, 1), stride: (2, 2)),
+  .init(h: 7, w: 6, c: 8, oc: 8, kernel: (1, 1), groups: 2),
+  .init(h: 4, w: 30, c: 2, oc: 3, kernel: (1, 5), stride: (1, 3), pads: (0, 4, 0, 2)),
+  .init(h: 2, w: 2, c: 4, oc: 4, pads: (3, 3, 3, 3)), .init(h: 2, w: 2, c: 4, oc: 4),
+  .init(n: 0, h: 5, w: 5, c: 4, oc: 4), .init(h: 6, w: 6, c: 40, oc: 70, pads: (1, 1, 1, 1)),
+]
+
+private let byteDepthwise: [ConvolutionShape] =
+  [
+    (1, (3, 3)), (3, (3, 3)), (16, (3, 3)), (17, (5, 5)), (40, (3, 3)), (63, (1, 3)), (64, (3, 3)), (65, (2, 2)), (130, (3, 3)),
+  ].flatMap { c, kernel -> [ConvolutionShape] in
+    [
+      .init(h: 7, w: 9, c: c, oc: c, kernel: kernel, pads: (1, 1, 1, 1), groups: c),
+      .init(n: 2, h: 8, w: 6, c: c, oc: c, kernel: kernel, stride: (2, 2), pads: (0, 1, 2, 1), groups: c),
+      .init(h: 9, w: 11, c: c, oc: c, kernel: kernel, dilation: (2, 2), pads: (2, 2, 2, 2), groups: c),
+    ]
+  } + [.init(h: 3, w: 200, c: 5, oc: 5, pads: (1, 1, 1, 1), groups: 5)]
+
+private struct Convolution {
+  var shape: ConvolutionShape
+  var zero: Int
+  var x: TestTensor
+  var w: [Int8]
+  var sums: [Int64]
+  var dims: [Int] { [shape.n, shape.oh, shape.ow, shape.oc] }
+
+  init(_ shape: ConvolutionShape, _ fill: ByteFill, _ random: inout TestRandom) {
+    self.shape = shape
+    zero = random.int(0...255)
+    let data = fill.activations(shape.n * shape.h * shape.w * shape.c, &random)
+    w = fill.weights(shape.oc * shape.c / shape.groups * shape.kernel.0 * shape.kernel.1, &random)
+    x = .u8(data, [shape.n, shape.h, shape.w, shape.c])
+    let shift = Int64(zero)
+    sums = shape.integerSums(data.map { Int64($0) - shift }, w.map(Int64.init))
+  }
+
+  var packed: TestTensor {
+    let s = shape
+    let (oc, c, kh, kw) = (Int64(s.oc), Int64(s.c / s.groups), Int64(s.kernel.0), Int64(s.kernel.1))
+    return .packed(kerf_pack_conv2d_s8_size(oc, c, kh, kw, Int64(s.groups))) {
+      kerf_pack_conv2d_s8(oc, c, kh, kw, Int64(s.groups), w, $0)
+    }
+  }
+  var packedDepthwise: TestTensor {
+    let (c, kh, kw) = (Int64(shape.c), Int64(shape.kernel.0), Int64(shape.kernel.1))
+    return .packed(kerf_pack_depthwise_s8_size(c, kh, kw)) { kerf_pack_depthwise_s8(c, kh, kw, w, $0) }
+  }
+  var groupsAndChannels: [TestAttribute] { [.integer(shape.groups), .integer(shape.oc)] }
+}
+
+private func convolutions(_ shapes: [ConvolutionShape], _ seed: Int) -> [Convolution] {
+  var random = TestRandom(seed)
+  return shapes.flatMap { shape in
+    ByteFill.allCases.map { fill in Convolution(shape, fill, &random) }
+  }
+}
+
+private func requantized(
+  _ v: Convolution, _ index: Int, _ random: inout TestRandom, packed: TestTensor, attributes: [TestAttribute]
+) -> KernelCase {
+  let q = Requantization(v.shape.oc, &random, table: index % 3 == 0), oc = v.shape.oc
+  let y = v.sums.enumerated().map { q.apply($1 + Int64(q.bias[$0 % oc]), $0 % oc) }
+  return KernelCase(
+    name: "\(v.shape.label) \(index % 4)", inputs: [v.x, packed] + q.inputs,
+    attributes: v.shape.geometry + attributes + [.integer(v.zero)] + q.bounds, outputs: [.u8(y, v.dims)])
+}
+
+@Sendable func convolutionToBytesCases() -> [KernelCase] {
+  var random = TestRandom(84)
+  return convolutions(byteConvolutions, 83).enumerated().map { index, v in
+    requantized(v, index, &random, packed: v.packed, attributes: v.groupsAndChannels)
+  }
+}
+
+@Sendable func depthwiseBytesCases() -> [KernelCase] {
+  var random = TestRandom(86)
+  return convolutions(byteDepthwise, 85).enumerated().map { index, v in
+    requantized(v, index, &random, packed: v.packedDepthwise, attributes: [])
+  }
+}
+
+@Sendable func convolutionToFloatCases() -> [KernelCase] {
+  var random = TestRandom(88)
+  return convolutions(byteConvolutions, 87).enumerated().map { index, v in
+    floatCase(
+      "\(v.shape.label) \(index % 4)", index, &random, sums: v.sums, n: v.shape.oc, dims: v.dims,
+      inputs: [v.x, v.packed], attributes: v.shape.geometry + v.groupsAndChannels + [.integer(v.zero)])
+  }
+}
