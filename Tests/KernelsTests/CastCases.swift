@@ -77,7 +77,7 @@ private let halves: [(Float, UInt16)] = [
   cases.append(
     KernelCase(name: "bf16 to f32", inputs: [bf16], attributes: [], outputs: [.f32([1, 1, 0x1.04p0, 0x1.02p0, -.infinity], [5])]))
   cases.append(
-    KernelCase(name: "f32 to bool", inputs: [.f32([0, -0.0, .nan, 1e-40], [4])], attributes: [], outputs: [.bool([false, false, true, true], [4])]))
+    KernelCase(name: "f32 to bool", inputs: [.f32([0, -0.0, .nan, 0x1p-130], [4])], attributes: [], outputs: [.bool([false, false, true, true], [4])]))
   cases.append(
     KernelCase(
       name: "bool to f32", inputs: [TestTensor([0, 1, 255] as [UInt8], [3], type: KERF_BOOL)], attributes: [],

@@ -146,6 +146,8 @@ func runKernel(
   }
   let inputPointers = inputs.map { Optional(UnsafePointer($0.native)) }
   let outputPointers = outputs.map { Optional($0.native) }
+  // The pointers outlive the last use of their owners.
+  defer { withExtendedLifetime((inputs, outputs)) {} }
   let attributes = test.attributes.map(\.raw)
   return inputPointers.withUnsafeBufferPointer { ins in
     outputPointers.withUnsafeBufferPointer { outs in
@@ -160,7 +162,7 @@ func runKernel(
         let scratch = GuardedMemory(padded, atEnd: true)
         memset(scratch.start, 0xFF, padded)
         call.scratch = scratch.start
-        let runCode = kernel.run(&call)
+        let runCode = withExtendedLifetime(scratch) { kernel.run(&call) }
         let results = zip(test.outputs, outputs).map { expected, bound in
           TestTensor(
             type: Int(expected.type), dims: expected.dims,
