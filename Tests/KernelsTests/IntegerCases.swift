@@ -57,7 +57,9 @@ private func power<T: KernelInteger>(_ base: T, _ exponent: T) -> T {
   return (0..<Int(exponent)).reduce(1) { value, _ in value &* base }
 }
 
-private func remainder<T: KernelInteger>(_ a: T, _ b: T) -> T { a.remainderReportingOverflow(dividingBy: b).partialValue }
+private func remainder<T: KernelInteger>(_ a: T, _ b: T) -> T {
+  a.remainderReportingOverflow(dividingBy: b).partialValue
+}
 
 private func shifted<T: KernelInteger>(_ a: T, _ b: T, left: Bool) -> T {
   if b < 0 || b >= T.bitWidth { return 0 }
@@ -79,11 +81,14 @@ private func integerFunctions<T: KernelInteger>(_: T.Type) -> [(Int, (T, T) -> T
     (KERF_BINARY_FMOD, remainder), (KERF_BINARY_PRELU, { $0 >= 0 ? $0 : $0 &* $1 }),
     (KERF_BINARY_SQUARED_DIFFERENCE, { ($0 &- $1) &* ($0 &- $1) }), (KERF_BINARY_AND, { $0 & $1 }),
     (KERF_BINARY_OR, { $0 | $1 }), (KERF_BINARY_XOR, { $0 ^ $1 }),
-    (KERF_BINARY_SHIFT_LEFT, { shifted($0, $1, left: true) }), (KERF_BINARY_SHIFT_RIGHT, { shifted($0, $1, left: false) }),
+    (KERF_BINARY_SHIFT_LEFT, { shifted($0, $1, left: true) }),
+    (KERF_BINARY_SHIFT_RIGHT, { shifted($0, $1, left: false) }),
   ]
 }
 
-private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 5], [4, 1]), ([0, 2], [2]), ([2, 1], [1, 600])]
+private let integerShapes: [([Int], [Int])] = [
+  ([33], [33]), ([], [3]), ([3, 4, 5], [4, 1]), ([0, 2], [2]), ([2, 1], [1, 600]),
+]
 
 @Sendable func binaryIntegerCases() -> [KernelCase] {
   var random = TestRandom(61)
@@ -97,7 +102,8 @@ private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 
         if code == KERF_BINARY_POW { b = b.indices.map { T(truncatingIfNeeded: $0 % 9) } }
         if code >= KERF_BINARY_SHIFT_LEFT { b = b.indices.map { T(truncatingIfNeeded: $0 % (T.bitWidth + 3)) } }
         let shape = Broadcast.shape(da, db)
-        let ia = Broadcast.indices(da, in: shape), ib = Broadcast.indices(db, in: shape)
+        let ia = Broadcast.indices(da, in: shape)
+        let ib = Broadcast.indices(db, in: shape)
         let y = zip(ia, ib).map { f(a[$0], b[$1]) }
         cases.append(
           KernelCase(
@@ -114,7 +120,8 @@ private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 
     }
     return cases
   }
-  let a = TestTensor([6.5, -3.0], [2], type: KERF_F64), b = TestTensor([2.0], [], type: KERF_F64)
+  let a = TestTensor([6.5, -3.0], [2], type: KERF_F64)
+  let b = TestTensor([2.0], [], type: KERF_F64)
   let product = TestTensor([13.0, -6.0], [2], type: KERF_F64)
   let float = KernelCase(name: "f64", inputs: [a, b], attributes: [.integer(KERF_BINARY_MUL)], outputs: [product])
   return cases(UInt8.self) + cases(Int8.self) + cases(UInt16.self) + cases(Int16.self) + cases(UInt32.self)
@@ -124,13 +131,19 @@ private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 
 @Sendable func compareCases() -> [KernelCase] {
   var random = TestRandom(62)
   func cases<T: Comparable & BitwiseCopyable>(_ type: Int, _ make: (Int) -> [T]) -> [KernelCase] {
-    let functions: [(T, T) -> Bool] = [{ $0 == $1 }, { $0 < $1 }, { $0 <= $1 }, { $0 > $1 }, { $0 >= $1 }, { $0 != $1 }]
+    let functions: [(T, T) -> Bool] = [
+      { $0 == $1 }, { $0 < $1 }, { $0 <= $1 }, { $0 > $1 }, { $0 >= $1 }, { $0 != $1 },
+    ]
     return integerShapes.flatMap { da, db in
       functions.enumerated().map { code, f in
-        let a = make(Grid.count(da)), b = make(Grid.count(db)), shape = Broadcast.shape(da, db)
-        let ia = Broadcast.indices(da, in: shape), ib = Broadcast.indices(db, in: shape)
+        let a = make(Grid.count(da))
+        let b = make(Grid.count(db))
+        let shape = Broadcast.shape(da, db)
+        let ia = Broadcast.indices(da, in: shape)
+        let ib = Broadcast.indices(db, in: shape)
         return KernelCase(
-          name: "\(T.self) \(code) \(da) \(db)", inputs: [TestTensor(a, da, type: type), TestTensor(b, db, type: type)],
+          name: "\(T.self) \(code) \(da) \(db)",
+          inputs: [TestTensor(a, da, type: type), TestTensor(b, db, type: type)],
           attributes: [.integer(code)], outputs: [.bool(zip(ia, ib).map { f(a[$0], b[$1]) }, shape)])
       }
     }
@@ -141,16 +154,19 @@ private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 
   let unsigned = cases(KERF_U64) { n -> [UInt64] in random.integers(n) }
   let bytes = cases(KERF_U8) { n -> [UInt8] in (0..<n).map { UInt8($0 % 5) } }
   let i8 = cases(KERF_I8) { n -> [Int8] in random.integers(n) } + cases(KERF_I16) { n -> [Int16] in random.integers(n) }
-  let u16 = cases(KERF_U16) { n -> [UInt16] in random.integers(n) } + cases(KERF_U32) { n -> [UInt32] in random.integers(n) }
+  let u16 =
+    cases(KERF_U16) { n -> [UInt16] in random.integers(n) } + cases(KERF_U32) { n -> [UInt32] in random.integers(n) }
   let halves = KernelCase(  // 1, -0, NaN, 65504 against 1, 0, NaN, -1
-    name: "f16", inputs: [
+    name: "f16",
+    inputs: [
       TestTensor([0x3c00, 0x8000, 0x7e00, 0x7bff] as [UInt16], [4], type: KERF_F16),
       TestTensor([0x3c00, 0x0000, 0x7e00, 0xbc00] as [UInt16], [4], type: KERF_F16),
     ], attributes: [0], outputs: [.bool([true, true, false, false], [4])])
   let truths = KernelCase(
     name: "bool of 2", inputs: [TestTensor([2, 0] as [UInt8], [2], type: KERF_BOOL), .bool([true, false], [2])],
     attributes: [0], outputs: [.bool([true, true], [2])])
-  return floats + doubles + signed + unsigned + bytes + i8 + u16 + cases(KERF_I32) { n -> [Int32] in random.integers(n) }
+  return floats + doubles + signed + unsigned + bytes + i8 + u16
+    + cases(KERF_I32) { n -> [Int32] in random.integers(n) }
     + [halves, truths]
 }
 
@@ -160,9 +176,11 @@ private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 
   ]
   return integerShapes.flatMap { da, db in
     functions.map { code, f in
-      let a = (0..<Grid.count(da)).map { $0 % 2 == 0 }, b = (0..<Grid.count(db)).map { $0 % 3 == 0 }
+      let a = (0..<Grid.count(da)).map { $0 % 2 == 0 }
+      let b = (0..<Grid.count(db)).map { $0 % 3 == 0 }
       let shape = Broadcast.shape(da, db)
-      let ia = Broadcast.indices(da, in: shape), ib = Broadcast.indices(db, in: shape)
+      let ia = Broadcast.indices(da, in: shape)
+      let ib = Broadcast.indices(db, in: shape)
       return KernelCase(
         name: "\(code) \(da) \(db)", inputs: [.bool(a, da), .bool(b, db)], attributes: [.integer(code)],
         outputs: [.bool(zip(ia, ib).map { f(a[$0], b[$1]) }, shape)])
@@ -173,14 +191,17 @@ private let integerShapes: [([Int], [Int])] = [([33], [33]), ([], [3]), ([3, 4, 
 @Sendable func whereCases() -> [KernelCase] {
   var random = TestRandom(63)
   let shapes: [([Int], [Int], [Int])] = [
-    ([33], [33], [33]), ([5], [], [5]), ([5], [5], []), ([4, 1], [3, 1, 5], [1]), ([0], [1], [0]), ([40_000], [40_000], []),
+    ([33], [33], [33]), ([5], [], [5]), ([5], [5], []), ([4, 1], [3, 1, 5], [1]), ([0], [1], [0]),
+    ([40_000], [40_000], []),
   ]
   return shapes.flatMap { dc, da, db in
     widthTypes.map { type, width in
       let shape = Broadcast.shape(Broadcast.shape(dc, da), db)
       let condition = (0..<Grid.count(dc)).map { _ in random.int(0...1) == 1 }
-      let a = random.tensor(type, width, da), b = random.tensor(type, width, db)
-      let ic = Broadcast.indices(dc, in: shape), ia = Broadcast.indices(da, in: shape)
+      let a = random.tensor(type, width, da)
+      let b = random.tensor(type, width, db)
+      let ic = Broadcast.indices(dc, in: shape)
+      let ia = Broadcast.indices(da, in: shape)
       let ib = Broadcast.indices(db, in: shape)
       let bytes = ic.indices.flatMap { i -> ArraySlice<UInt8> in
         condition[ic[i]] ? a.bytes[ia[i] * width..<(ia[i] + 1) * width] : b.bytes[ib[i] * width..<(ib[i] + 1) * width]

@@ -1,8 +1,10 @@
 import Kernels
 
 private let transpositions: [([Int], [Int])] = [
-  ([], []), ([7], [0]), ([0, 3], [1, 0]), ([1, 5], [1, 0]), ([16, 16], [1, 0]), ([17, 15], [1, 0]), ([65, 130], [1, 0]),
-  ([2, 3, 5], [2, 1, 0]), ([2, 3, 64, 65], [0, 2, 3, 1]), ([1, 13, 7, 66], [0, 3, 1, 2]), ([3, 4, 5, 6], [0, 2, 1, 3]),
+  ([], []), ([7], [0]), ([0, 3], [1, 0]), ([1, 5], [1, 0]), ([16, 16], [1, 0]), ([17, 15], [1, 0]),
+  ([65, 130], [1, 0]),
+  ([2, 3, 5], [2, 1, 0]), ([2, 3, 64, 65], [0, 2, 3, 1]), ([1, 13, 7, 66], [0, 3, 1, 2]),
+  ([3, 4, 5, 6], [0, 2, 1, 3]),
   ([2, 3, 2, 3, 2, 3, 2, 2], [7, 5, 3, 1, 6, 4, 2, 0]), ([4, 3, 2], [0, 1, 2]),
 ]
 
@@ -10,7 +12,8 @@ private let transpositions: [([Int], [Int])] = [
   var random = TestRandom(40)
   return transpositions.flatMap { dims, perm in
     widthTypes.map { type, width in
-      let x = random.tensor(type, width, dims), shape = perm.map { dims[$0] }
+      let x = random.tensor(type, width, dims)
+      let shape = perm.map { dims[$0] }
       let y = x.moved(shape, width: width) { at in
         var from = at
         for (d, p) in perm.enumerated() { from[p] = at[d] }
@@ -24,8 +27,10 @@ private let transpositions: [([Int], [Int])] = [
 
 /// dims, then start, step and length of each axis.
 private let slices: [([Int], [(Int, Int, Int)])] = [
-  ([], []), ([9], [(2, 3, 3)]), ([9], [(8, -1, 9)]), ([5], [(0, 1, 0)]), ([4, 6, 5], [(1, 1, 2), (0, 1, 6), (0, 1, 5)]),
-  ([4, 6, 5], [(3, -2, 2), (5, -1, 4), (4, -3, 2)]), ([3, 40], [(0, 1, 3), (1, 2, 17)]), ([2, 1000], [(1, 1, 1), (3, 1, 900)]),
+  ([], []), ([9], [(2, 3, 3)]), ([9], [(8, -1, 9)]), ([5], [(0, 1, 0)]),
+  ([4, 6, 5], [(1, 1, 2), (0, 1, 6), (0, 1, 5)]),
+  ([4, 6, 5], [(3, -2, 2), (5, -1, 4), (4, -3, 2)]), ([3, 40], [(0, 1, 3), (1, 2, 17)]),
+  ([2, 1000], [(1, 1, 1), (3, 1, 900)]),
 ]
 
 @Sendable func sliceCases() -> [KernelCase] {
@@ -56,7 +61,8 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
   case 3: return ((i % n) + n) % n
   default:
     if n == 1 { return 0 }
-    let period = 2 * n - 2, r = ((i % period) + period) % period
+    let period = 2 * n - 2
+    let r = ((i % period) + period) % period
     return r < n ? r : period - r
   }
 }
@@ -67,7 +73,8 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
   for (dims, before, after) in paddings {
     for mode in 0..<4 {
       for (type, width) in widthTypes {
-        let x = random.tensor(type, width, dims), value = random.tensor(type, width, [])
+        let x = random.tensor(type, width, dims)
+        let value = random.tensor(type, width, [])
         let fill = mode == 0 && width < 8 ? value.bytes : [UInt8](repeating: 0, count: width)
         let shape = dims.indices.map { before[$0] + dims[$0] + after[$0] }
         let y = x.moved(shape, width: width, fill: fill) { at in
@@ -91,7 +98,8 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
 @Sendable func concatCases() -> [KernelCase] {
   var random = TestRandom(43)
   let shapes: [([Int], Int, [Int])] = [
-    ([0], 0, [3]), ([3, 0, 5], 1, [2, 0, 4]), ([0, 4], 0, [1, 1, 1, 7]), ([4, 0], 1, [1, 16, 33]), ([2, 300, 0], 2, [40, 9]),
+    ([0], 0, [3]), ([3, 0, 5], 1, [2, 0, 4]), ([0, 4], 0, [1, 1, 1, 7]), ([4, 0], 1, [1, 16, 33]),
+    ([2, 300, 0], 2, [40, 9]),
   ]
   return shapes.flatMap { dims, axis, lengths in
     widthTypes.map { type, width in
@@ -138,7 +146,8 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
 @Sendable func tileCases() -> [KernelCase] {
   var random = TestRandom(45)
   let shapes: [([Int], [Int])] = [
-    ([], []), ([3], [2]), ([3], [0]), ([2, 3], [3, 1]), ([2, 3], [1, 4]), ([2, 1, 5], [2, 3, 2]), ([1, 1, 1, 1, 1, 1, 1, 2], [1, 2, 1, 2, 1, 2, 1, 2]),
+    ([], []), ([3], [2]), ([3], [0]), ([2, 3], [3, 1]), ([2, 3], [1, 4]), ([2, 1, 5], [2, 3, 2]),
+    ([1, 1, 1, 1, 1, 1, 1, 2], [1, 2, 1, 2, 1, 2, 1, 2]),
   ]
   return shapes.flatMap { dims, times in
     widthTypes.map { type, width in
@@ -173,14 +182,16 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
   for dims in [[3, 3], [2, 4, 7], [7, 2], [0, 3], [1, 1]] {
     for k in [-100, -3, -1, 0, 1, 2, 100] {
       for upper in 0..<2 {
-        let (type, width) = widthTypes[cases.count % 4], x = random.tensor(type, width, dims)
+        let (type, width) = widthTypes[cases.count % 4]
+        let x = random.tensor(type, width, dims)
         let y = x.moved(dims, width: width, fill: [UInt8](repeating: 0, count: width)) { at in
           let distance = at[at.count - 1] - at[at.count - 2]
           return (upper == 1 ? distance >= k : distance <= k) ? at : nil
         }
         cases.append(
           KernelCase(
-            name: "\(dims) k \(k) upper \(upper)", inputs: [x], attributes: [.integer(upper), .integer(k)], outputs: [y],
+            name: "\(dims) k \(k) upper \(upper)", inputs: [x], attributes: [.integer(upper), .integer(k)],
+            outputs: [y],
             inPlace: k == 1 ? 0 : nil))
       }
     }
@@ -193,7 +204,8 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
   var cases: [KernelCase] = []
   for dims in [[4, 3], [3, 4, 5], [1, 1], [5, 2, 2, 2]] {
     for batch in 0..<2 {
-      let (type, width) = widthTypes[cases.count % 4], x = random.tensor(type, width, dims)
+      let (type, width) = widthTypes[cases.count % 4]
+      let x = random.tensor(type, width, dims)
       let lengths = (0..<dims[batch]).map { _ in random.int(0...dims[1 - batch]) }
       let y = x.moved(dims, width: width) { at in
         var from = at
@@ -225,7 +237,8 @@ private func padSource(_ i: Int, _ n: Int, _ mode: Int) -> Int? {
       // Asymmetric with floor.
       cases.append(
         KernelCase(
-          name: "\(h)x\(w)x\(c) by \(scale), \(width)", inputs: [x], attributes: [1, 2, .double(scale), .double(scale)],
+          name: "\(h)x\(w)x\(c) by \(scale), \(width)", inputs: [x],
+          attributes: [1, 2, .double(scale), .double(scale)],
           outputs: [y]))
       if scale < 1 { continue }
       // Half pixel with rounding picks the same pixels for whole factors.

@@ -28,9 +28,13 @@ private func quantized(_ x: Float, _ scale: Float, _ zero: Int64, _ range: Close
   var random = TestRandom(92)
   func cases<T: KernelInteger>(_: T.Type) -> [KernelCase] {
     quantizedShapes.enumerated().map { index, shape in
-      let (dims, axis) = shape, s = Scales(dims, axis, Int(T.min)...Int(T.max), &random), hasZero = index % 3 != 1
+      let (dims, axis) = shape
+      let s = Scales(dims, axis, Int(T.min)...Int(T.max), &random)
+      let hasZero = index % 3 != 1
       var x = random.floats(Grid.count(dims), -60_000 * Float(T.bitWidth == 16 ? 1 : 0) - 200, 200)
-      if x.count > 9 { x.replaceSubrange(0..<5, with: [.nan, .infinity, -.infinity, 0.5 * s.scale[0], -1.5 * s.scale[0]]) }
+      if x.count > 9 {
+        x.replaceSubrange(0..<5, with: [.nan, .infinity, -.infinity, 0.5 * s.scale[0], -1.5 * s.scale[0]])
+      }
       let y = x.indices.map { i -> T in
         let c = s.channel(i)
         return T(quantized(x[i], s.scale[c], hasZero ? s.zero[c] : 0, Int64(T.min)...Int64(T.max)))
@@ -49,8 +53,10 @@ private func quantized(_ x: Float, _ scale: Float, _ zero: Int64, _ range: Close
   var random = TestRandom(93)
   func cases<T: KernelInteger>(_: T.Type) -> [KernelCase] {
     quantizedShapes.enumerated().map { index, shape in
-      let (dims, axis) = shape, hasZero = index % 3 != 1
-      let range = T.bitWidth == 32 ? 0...0 : Int(T.min)...Int(T.max), s = Scales(dims, axis, range, &random)
+      let (dims, axis) = shape
+      let hasZero = index % 3 != 1
+      let range = T.bitWidth == 32 ? 0...0 : Int(T.min)...Int(T.max)
+      let s = Scales(dims, axis, range, &random)
       let x: [T] = random.integers(Grid.count(dims))
       let y = x.indices.map { i -> Float in
         let c = s.channel(i)
@@ -68,9 +74,13 @@ private func quantized(_ x: Float, _ scale: Float, _ zero: Int64, _ range: Close
 
 @Sendable func dynamicQuantizeCases() -> [KernelCase] {
   var random = TestRandom(94)
-  return [(1, -1, 1), (15, 0, 5), (16, -9, 0), (17, -3, 8), (50_003, -40, 2), (4, 0, 0), (0, 0, 0)].map { n, low, high in
-    let x = random.floats(n, Float(low), Float(high)), least = min(0, x.min() ?? 0), most = max(0, x.max() ?? 0)
-    let scale = most == least ? 1 : (most - least) / 255, zero = quantized(-least, scale, 0, 0...255)
+  return [(1, -1, 1), (15, 0, 5), (16, -9, 0), (17, -3, 8), (50_003, -40, 2), (4, 0, 0), (0, 0, 0)].map {
+    n, low, high in
+    let x = random.floats(n, Float(low), Float(high))
+    let least = min(0, x.min() ?? 0)
+    let most = max(0, x.max() ?? 0)
+    let scale = most == least ? 1 : (most - least) / 255
+    let zero = quantized(-least, scale, 0, 0...255)
     let y = x.map { UInt8(quantized($0, scale, zero, 0...255)) }
     return KernelCase(
       name: "\(n) of \(low)...\(high)", inputs: [.f32(x, [n])], attributes: [],
@@ -82,11 +92,17 @@ private func bounded(_ v: Int64, _ low: Int, _ high: Int) -> UInt8 { UInt8(min(m
 
 @Sendable func addBytesCases() -> [KernelCase] {
   var random = TestRandom(95)
-  let counts = [0, 1, 15, 33, 1000, 70_001], sizes: [(Int, Int)] = [(1 << 20, 20), (Int(Int32.max), 31), (-77_777, 12), (1 << 30, 62), (3, 1)]
+  let counts = [0, 1, 15, 33, 1000, 70_001]
+  let sizes: [(Int, Int)] = [(1 << 20, 20), (Int(Int32.max), 31), (-77_777, 12), (1 << 30, 62), (3, 1)]
   return counts.flatMap { n in
     sizes.map { multiplier, shift in
-      let a = random.bytes(n), b = random.bytes(n), za = random.int(0...255), zb = random.int(0...255)
-      let mb = random.int(0...abs(multiplier)), zero = random.int(0...255), low = random.int(0...100)
+      let a = random.bytes(n)
+      let b = random.bytes(n)
+      let za = random.int(0...255)
+      let zb = random.int(0...255)
+      let mb = random.int(0...abs(multiplier))
+      let zero = random.int(0...255)
+      let low = random.int(0...100)
       let y = zip(a, b).map { p, q -> UInt8 in
         let sum = (Int64(p) - Int64(za)) * Int64(multiplier) + (Int64(q) - Int64(zb)) * Int64(mb)
         return bounded(((sum + Int64(1) << Int64(shift - 1)) >> Int64(shift)) + Int64(zero), low, 250)
@@ -102,12 +118,17 @@ private func bounded(_ v: Int64, _ low: Int, _ high: Int) -> UInt8 { UInt8(min(m
 @Sendable func multiplyBytesCases() -> [KernelCase] {
   var random = TestRandom(96)
   let shapes: [([Int], [Int])] = [
-    ([33], [33]), ([2, 5, 6, 7], [2, 1, 1, 7]), ([2, 1, 1, 7], [2, 5, 6, 7]), ([3, 4], []), ([3, 1], [3, 64]), ([0], [1]), ([40_000], [40_000]),
+    ([33], [33]), ([2, 5, 6, 7], [2, 1, 1, 7]), ([2, 1, 1, 7], [2, 5, 6, 7]), ([3, 4], []), ([3, 1], [3, 64]),
+    ([0], [1]), ([40_000], [40_000]),
   ]
   return shapes.flatMap { da, db in
     [(1 << 30, 38), (Int(Int32.max), 62), (5, 1)].map { multiplier, shift in
-      let a = random.bytes(Grid.count(da)), b = random.bytes(Grid.count(db)), shape = Broadcast.shape(da, db)
-      let za = random.int(0...255), zb = random.int(0...255), zero = random.int(0...255)
+      let a = random.bytes(Grid.count(da))
+      let b = random.bytes(Grid.count(db))
+      let shape = Broadcast.shape(da, db)
+      let za = random.int(0...255)
+      let zb = random.int(0...255)
+      let zero = random.int(0...255)
       let y = zip(Broadcast.indices(da, in: shape), Broadcast.indices(db, in: shape)).map { p, q -> UInt8 in
         let v = (Int64(a[p]) - Int64(za)) * (Int64(b[q]) - Int64(zb)) * Int64(multiplier)
         return bounded(((v + Int64(1) << Int64(shift - 1)) >> Int64(shift)) + Int64(zero), 3, 255)
@@ -126,7 +147,8 @@ private func bounded(_ v: Int64, _ low: Int, _ high: Int) -> UInt8 { UInt8(min(m
   return [0, 1, 7, 8, 9, 100_003].map { n in
     let x = random.bytes(n)
     return KernelCase(
-      name: "\(n)", inputs: [.u8(x, [n]), .u8(table, [256])], attributes: [], outputs: [.u8(x.map { table[Int($0)] }, [n])],
+      name: "\(n)", inputs: [.u8(x, [n]), .u8(table, [256])], attributes: [],
+      outputs: [.u8(x.map { table[Int($0)] }, [n])],
       inPlace: n == 9 ? 0 : nil)
   }
 }
@@ -134,7 +156,8 @@ private func bounded(_ v: Int64, _ low: Int, _ high: Int) -> UInt8 { UInt8(min(m
 private let pools: [ConvolutionShape] =
   [1, 3, 16, 64, 65].flatMap { c -> [ConvolutionShape] in
     [
-      .init(h: 6, w: 7, c: c, oc: c, kernel: (2, 2), stride: (2, 2)), .init(n: 2, h: 5, w: 5, c: c, oc: c, pads: (1, 1, 1, 1)),
+      .init(h: 6, w: 7, c: c, oc: c, kernel: (2, 2), stride: (2, 2)),
+      .init(n: 2, h: 5, w: 5, c: c, oc: c, pads: (1, 1, 1, 1)),
       .init(h: 7, w: 8, c: c, oc: c, dilation: (2, 2), pads: (1, 1, 1, 1)),
       .init(h: 4, w: 5, c: c, oc: c, kernel: (4, 5)), .init(n: 0, h: 4, w: 5, c: c, oc: c),
     ]
@@ -146,7 +169,8 @@ private func windows(_ s: ConvolutionShape, _ x: [UInt8]) -> [(values: [Int64], 
     var values: [Int64] = []
     for a in 0..<s.kernel.0 {
       for b in 0..<s.kernel.1 {
-        let ih = at[1] * s.stride.0 - s.pads.0 + a * s.dilation.0, iw = at[2] * s.stride.1 - s.pads.1 + b * s.dilation.1
+        let ih = at[1] * s.stride.0 - s.pads.0 + a * s.dilation.0
+        let iw = at[2] * s.stride.1 - s.pads.1 + b * s.dilation.1
         if ih < 0 || ih >= s.h || iw < 0 || iw >= s.w { continue }
         values.append(Int64(x[((at[0] * s.h + ih) * s.w + iw) * s.c + at[3]]))
       }
@@ -173,9 +197,12 @@ private func floored(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : -((b - 
   return pools.flatMap { s in
     [(1 << 30, 30), (0x5555_5555, 31), (1, 1), (Int(Int32.max), 40)].flatMap { multiplier, shift in
       [0, 1].map { include in
-        let x = random.bytes(s.n * s.h * s.w * s.c), zx = random.int(0...255), zero = random.int(0...255)
+        let x = random.bytes(s.n * s.h * s.w * s.c)
+        let zx = random.int(0...255)
+        let zero = random.int(0...255)
         let y = windows(s, x).map { values, positions -> UInt8 in
-          let count = include == 1 ? positions : values.count, sum = values.reduce(0) { $0 + $1 - Int64(zx) }
+          let count = include == 1 ? positions : values.count
+          let sum = values.reduce(0) { $0 + $1 - Int64(zx) }
           let d = Int64(count) << Int64(shift)
           return bounded(floored(2 * sum * Int64(multiplier) + d, 2 * d) + Int64(zero), 0, 255)
         }

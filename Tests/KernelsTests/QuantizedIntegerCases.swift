@@ -11,27 +11,37 @@ private func byteTensor(_ bytes: [UInt8], _ dims: [Int], signed: Bool) -> TestTe
 
 /// No zero point, one, or one for each of n.
 private func zeroPoint(_ kind: Int, _ n: Int, signed: Bool, _ random: inout TestRandom) -> (TestTensor, [Int64]) {
-  let bytes = random.bytes(kind == 0 ? 0 : kind == 1 ? 1 : n), all = values(bytes, signed: signed)
+  let bytes = random.bytes(kind == 0 ? 0 : kind == 1 ? 1 : n)
+  let all = values(bytes, signed: signed)
   if kind == 0 { return (.none, [Int64](repeating: 0, count: n)) }
   if kind == 1 { return (byteTensor(bytes, [], signed: signed), [Int64](repeating: all[0], count: n)) }
   return (byteTensor(bytes, [n], signed: signed), all)
 }
 
 private let batches: [([Int], [Int])] = [([], []), ([2], []), ([], [3]), ([2, 1], [3]), ([0], [])]
-private let integerProducts: [(Int, Int, Int)] = [(1, 1, 1), (3, 4, 5), (17, 33, 16), (15, 70, 31), (2, 0, 3), (1, 64, 100)]
+private let integerProducts: [(Int, Int, Int)] = [
+  (1, 1, 1), (3, 4, 5), (17, 33, 16), (15, 70, 31), (2, 0, 3), (1, 64, 100),
+]
 
 @Sendable func integerProductCases() -> [KernelCase] {
   var random = TestRandom(90)
   var cases: [KernelCase] = []
   for (batchA, batchB) in batches {
     for (m, k, n) in integerProducts {
-      let index = cases.count, signedA = index % 2 == 0, signedB = index / 2 % 2 == 0
-      let da = batchA + [m, k], db = batchB + [k, n], batch = Broadcast.shape(batchA, batchB)
-      let a = random.bytes(Grid.count(da)), b = random.bytes(Grid.count(db))
+      let index = cases.count
+      let signedA = index % 2 == 0
+      let signedB = index / 2 % 2 == 0
+      let da = batchA + [m, k]
+      let db = batchB + [k, n]
+      let batch = Broadcast.shape(batchA, batchB)
+      let a = random.bytes(Grid.count(da))
+      let b = random.bytes(Grid.count(db))
       let (za, zeroA) = zeroPoint(index % 3, m, signed: signedA, &random)
       let (zb, zeroB) = zeroPoint(index / 3 % 3, n, signed: signedB, &random)
-      let va = values(a, signed: signedA), vb = values(b, signed: signedB)
-      let ia = Broadcast.indices(batchA, in: batch), ib = Broadcast.indices(batchB, in: batch)
+      let va = values(a, signed: signedA)
+      let vb = values(b, signed: signedB)
+      let ia = Broadcast.indices(batchA, in: batch)
+      let ib = Broadcast.indices(batchB, in: batch)
       let y = ia.indices.flatMap { item in
         Grid.each([m, n]) { at in
           (0..<k).reduce(Int64(0)) { sum, i in
@@ -42,7 +52,8 @@ private let integerProducts: [(Int, Int, Int)] = [(1, 1, 1), (3, 4, 5), (17, 33,
       }
       cases.append(
         KernelCase(
-          name: "\(da) \(db)", inputs: [byteTensor(a, da, signed: signedA), byteTensor(b, db, signed: signedB), za, zb],
+          name: "\(da) \(db)",
+          inputs: [byteTensor(a, da, signed: signedA), byteTensor(b, db, signed: signedB), za, zb],
           attributes: [], outputs: [.i32(y.map { Int32(truncatingIfNeeded: $0) }, batch + [m, n])]))
     }
   }
@@ -61,8 +72,11 @@ private let integerConvolutions: [ConvolutionShape] = [
   var cases: [KernelCase] = []
   for s in integerConvolutions {
     for index in 0..<12 {
-      let signedX = index % 2 == 0, signedW = index / 2 % 2 == 0, gc = s.c / s.groups
-      let x = random.bytes(s.n * s.h * s.w * s.c), wd = [s.oc, s.kernel.0, s.kernel.1, gc]
+      let signedX = index % 2 == 0
+      let signedW = index / 2 % 2 == 0
+      let gc = s.c / s.groups
+      let x = random.bytes(s.n * s.h * s.w * s.c)
+      let wd = [s.oc, s.kernel.0, s.kernel.1, gc]
       let w = random.bytes(Grid.count(wd))
       let (zx, zeroX) = zeroPoint(index % 2, 1, signed: signedX, &random)
       let (zw, zeroW) = zeroPoint(index % 3, s.oc, signed: signedW, &random)

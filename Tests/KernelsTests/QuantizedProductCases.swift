@@ -16,9 +16,13 @@ private struct Product {
   var sums: [Int64]
 
   init(_ index: Int, _ random: inout TestRandom) {
-    let (rows, k, n) = productShapes[index % productShapes.count], fill = ByteFill.allCases[index / productShapes.count]
-    let m = Grid.count(rows), zero = random.int(0...255), transposed = index % 2 == 1
-    let x = fill.activations(m * k, &random), w = fill.weights(k * n, &random)
+    let (rows, k, n) = productShapes[index % productShapes.count]
+    let fill = ByteFill.allCases[index / productShapes.count]
+    let m = Grid.count(rows)
+    let zero = random.int(0...255)
+    let transposed = index % 2 == 1
+    let x = fill.activations(m * k, &random)
+    let w = fill.weights(k * n, &random)
     name = "\(rows)x\(k)x\(n) \(fill)"
     (self.rows, self.k, self.n, self.zero) = (rows, k, n, zero)
     a = .u8(x, rows + [k])
@@ -63,8 +67,12 @@ private func floatCase(
   _ name: String, _ index: Int, _ random: inout TestRandom, sums: [Int64], n: Int, dims: [Int], inputs: [TestTensor],
   attributes: [TestAttribute]
 ) -> KernelCase {
-  let scale = random.floats(n), bias = random.floats(n), residual = random.floats(sums.count), mode = index % 3
-  let hasBias = index % 4 != 1, relu = index % 2 == 0
+  let scale = random.floats(n)
+  let bias = random.floats(n)
+  let residual = random.floats(sums.count)
+  let mode = index % 3
+  let hasBias = index % 4 != 1
+  let relu = index % 2 == 0
   let y = sums.enumerated().map { i, sum -> Float in
     let product = Float(Int32(truncatingIfNeeded: sum)) * scale[i % n]
     var value = product + (hasBias ? bias[i % n] : 0)
@@ -106,7 +114,8 @@ private let byteConvolutions: [ConvolutionShape] = [
 
 private let byteDepthwise: [ConvolutionShape] =
   [
-    (1, (3, 3)), (3, (3, 3)), (16, (3, 3)), (17, (5, 5)), (40, (3, 3)), (63, (1, 3)), (64, (3, 3)), (65, (2, 2)), (130, (3, 3)),
+    (1, (3, 3)), (3, (3, 3)), (16, (3, 3)), (17, (5, 5)), (40, (3, 3)), (63, (1, 3)), (64, (3, 3)), (65, (2, 2)),
+    (130, (3, 3)),
   ].flatMap { c, kernel -> [ConvolutionShape] in
     [
       .init(h: 7, w: 9, c: c, oc: c, kernel: kernel, pads: (1, 1, 1, 1), groups: c),
@@ -157,7 +166,8 @@ private func convolutions(_ shapes: [ConvolutionShape], _ seed: Int) -> [Convolu
 private func requantized(
   _ v: Convolution, _ index: Int, _ random: inout TestRandom, packed: TestTensor, attributes: [TestAttribute]
 ) -> KernelCase {
-  let q = Requantization(v.shape.oc, &random, table: index % 3 == 0), oc = v.shape.oc
+  let q = Requantization(v.shape.oc, &random, table: index % 3 == 0)
+  let oc = v.shape.oc
   let y = v.sums.enumerated().map { q.apply($1 + Int64(q.bias[$0 % oc]), $0 % oc) }
   return KernelCase(
     name: "\(v.shape.label) \(index % 4)", inputs: [v.x, packed] + q.inputs,

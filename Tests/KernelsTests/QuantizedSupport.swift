@@ -28,7 +28,8 @@ struct Requantization {
   var bounds: [TestAttribute] { [.integer(zero), .integer(low), .integer(high)] }
 
   func apply(_ sum: Int64, _ channel: Int) -> UInt8 {
-    let acc = Int64(Int32(truncatingIfNeeded: sum)), s = Int64(shift[channel])
+    let acc = Int64(Int32(truncatingIfNeeded: sum))
+    let s = Int64(shift[channel])
     let scaled = (acc * Int64(multiplier[channel]) + (Int64(1) << (s - 1))) >> s
     let y = UInt8(min(max(scaled + Int64(zero), Int64(low)), Int64(high)))
     return table?[Int(y)] ?? y
@@ -58,7 +59,8 @@ enum ByteFill: CaseIterable {
 extension ConvolutionShape {
   /// The exact sums of (x - zero) * w, by the definition: x[N,H,W,C], w[OC,C/groups,KH,KW]; padding counts as the zero.
   func integerSums(_ x: [Int64], _ weights: [Int64]) -> [Int64] {
-    let gc = c / groups, goc = oc / groups
+    let gc = c / groups
+    let goc = oc / groups
     return Grid.each([n, oh, ow, oc]) { at in
       var sum: Int64 = 0
       for a in 0..<kernel.0 {

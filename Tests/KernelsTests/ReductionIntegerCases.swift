@@ -12,7 +12,8 @@ private func groups(_ dims: [Int], _ axes: Int) -> (shape: [Int], members: [[Int
 }
 
 private let reductionShapes: [([Int], Int)] = [
-  ([5], 1), ([5], 0), ([3, 4], 2), ([3, 4], 1), ([3, 4], 3), ([2, 3, 4, 5], 0b1010), ([2, 3, 4, 5], 0b0110), ([0, 3], 1), ([0, 3], 2),
+  ([5], 1), ([5], 0), ([3, 4], 2), ([3, 4], 1), ([3, 4], 3), ([2, 3, 4, 5], 0b1010), ([2, 3, 4, 5], 0b0110),
+  ([0, 3], 1), ([0, 3], 2),
   ([], 0), ([300, 7], 1),
 ]
 
@@ -20,16 +21,23 @@ private let reductionShapes: [([Int], Int)] = [
   var random = TestRandom(65)
   func cases<T: KernelInteger>(_: T.Type) -> [KernelCase] {
     let functions: [(Int, ([T]) -> T)] = [
-      (KERF_REDUCE_SUM, { $0.reduce(0, &+) }), (KERF_REDUCE_MAX, { $0.max() ?? .min }), (KERF_REDUCE_MIN, { $0.min() ?? .max }),
+      (KERF_REDUCE_SUM, { $0.reduce(0, &+) }), (KERF_REDUCE_MAX, { $0.max() ?? .min }),
+      (KERF_REDUCE_MIN, { $0.min() ?? .max }),
       (KERF_REDUCE_PROD, { $0.reduce(1, &*) }), (KERF_REDUCE_L1, { $0.reduce(0) { $0 &+ ($1 < 0 ? 0 &- $1 : $1) } }),
       (KERF_REDUCE_SUM_SQUARE, { $0.reduce(0) { $0 &+ $1 &* $1 } }),
-      (KERF_REDUCE_MEAN, { v in v.isEmpty ? 0 : T(truncatingIfNeeded: v.reduce(0) { $0 + Int64(truncatingIfNeeded: $1) } / Int64(v.count)) }),
+      (
+        KERF_REDUCE_MEAN,
+        { v in
+          v.isEmpty ? 0 : T(truncatingIfNeeded: v.reduce(0) { $0 + Int64(truncatingIfNeeded: $1) } / Int64(v.count))
+        }
+      ),
     ]
     return reductionShapes.flatMap { dims, axes in
       functions.map { code, f in
         var x: [T] = random.integers(Grid.count(dims))
-        if code == KERF_REDUCE_MEAN { x = x.map { $0 / 16 } }
-        let (shape, members) = groups(dims, axes), keep = code % 2 == 0
+        if code == KERF_REDUCE_MEAN { x = x.map { $0 >> (T.bitWidth == 64 ? 12 : 4) } }
+        let (shape, members) = groups(dims, axes)
+        let keep = code % 2 == 0
         let kept = dims.indices.filter { axes >> $0 & 1 == 0 }.map { dims[$0] }
         return KernelCase(
           name: "\(T.self) \(code) \(dims) \(axes)", inputs: [.integers(x, dims)],
@@ -55,11 +63,13 @@ private let reductionShapes: [([Int], Int)] = [
     var dropped = dims
     dropped.remove(at: axis)
     for mode in 0..<4 {
-      let largest = mode & 1 == 1, last = mode & 2 == 2
+      let largest = mode & 1 == 1
+      let last = mode & 2 == 2
       let y = members.map { group -> Int64 in
         var best = 0
         for i in group.indices.dropFirst() {
-          let v = x[group[i]], b = x[group[best]]
+          let v = x[group[i]]
+          let b = x[group[best]]
           if (largest ? v > b : v < b) || (v == b && last) { best = i }
         }
         return Int64(best)
@@ -109,7 +119,8 @@ private let reductionShapes: [([Int], Int)] = [
     add(Int32.self, dims, axis)
     add(Int64.self, dims, axis)
   }
-  let x = TestTensor([0.5, 1.0, 2.0], [3], type: KERF_F64), y = TestTensor([0.5, 1.5, 3.5], [3], type: KERF_F64)
+  let x = TestTensor([0.5, 1.0, 2.0], [3], type: KERF_F64)
+  let y = TestTensor([0.5, 1.5, 3.5], [3], type: KERF_F64)
   cases.append(KernelCase(name: "f64", inputs: [x], attributes: [0, 0, 0], outputs: [y]))
   return cases
 }
@@ -127,11 +138,13 @@ private let reductionShapes: [([Int], Int)] = [
     KernelCase(name: "none", inputs: [.i64([3], []), .i64([1], [])], attributes: [], outputs: [.i64([], [0])]),
     KernelCase(
       name: "i64", inputs: [.i64([3], []), .i64([-2], [])], attributes: [], outputs: [.i64([3, 1, -1, -3, -5], [5])]),
-    KernelCase(name: "i32", inputs: [.i32([-1], [1]), .i32([4], [])], attributes: [], outputs: [.i32([-1, 3, 7], [3])]),
+    KernelCase(
+      name: "i32", inputs: [.i32([-1], [1]), .i32([4], [])], attributes: [], outputs: [.i32([-1, 3, 7], [3])]),
     KernelCase(
       name: "wraps", inputs: [.i32([Int32.max], []), .i32([1], [])], attributes: [], outputs: [.i32([.max, .min], [2])]),
     KernelCase(
-      name: "f32", inputs: [.f32([0.5], []), .f32([0.25], [])], attributes: [], outputs: [.f32([0.5, 0.75, 1, 1.25], [4])]),
+      name: "f32", inputs: [.f32([0.5], []), .f32([0.25], [])], attributes: [],
+      outputs: [.f32([0.5, 0.75, 1, 1.25], [4])]),
     KernelCase(
       name: "f64", inputs: [TestTensor([1.0], [], type: KERF_F64), TestTensor([-0.5], [], type: KERF_F64)],
       attributes: [], outputs: [TestTensor([1.0, 0.5, 0.0], [3], type: KERF_F64)]),

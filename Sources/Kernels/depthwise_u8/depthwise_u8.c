@@ -1,5 +1,5 @@
-// DEPTHWISE_U8_U8: x u8[N,H,W,C], packed, bias, multiplier, shift, table? -> u8[N,OH,OW,C]; geometry x_zero y_zero y_min
-// y_max (ONNX QLinearConv with groups = channels). Padding counts as the zero point.
+// DEPTHWISE_U8_U8: x u8[N,H,W,C], packed, bias, multiplier, shift, table? -> u8[N,OH,OW,C]; geometry x_zero y_zero
+// y_min y_max (ONNX QLinearConv with groups = channels). Padding counts as the zero point.
 #include "depthwise_u8.h"
 
 #include "../common/slots.h"
@@ -114,7 +114,8 @@ static void run_slot(void *context, int64_t index) {
   int slot = kerf_take_slot(&j->taken);
   uint8_t *memory = j->zero + p->zero_bytes + slot * p->slot_bytes;
   const uint8_t **taps = (const uint8_t **)(void *)memory;
-  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .groups = p->groups, .channels = channels, .packed = j->parameters.packed,
+  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .groups = p->groups, .channels = channels,
+                     .packed = j->parameters.packed,
                      .bias = j->parameters.bias, .multiplier = j->parameters.multiplier,
                      .shift = j->parameters.shift, .output = &j->parameters.output,
                      .x_zero = j->parameters.x_zero, .weights = (int8_t *)memory + p->taps_bytes};

@@ -1,5 +1,5 @@
 // 64 channels at a time. Interleaving the bytes of 4 taps within 128-bit lanes leaves, in vector q, channels
-// 16 * lane + 4 * q ...; weights and parameters are put into that order, and packing the results back to bytes undoes it.
+// 16 * lane + 4 * q ...; weights and parameters are put into that order, and packing the results to bytes undoes it.
 #if defined(__x86_64__)
 #include <immintrin.h>
 

@@ -20,8 +20,8 @@ void kerf_q8_read_requantization(const kerf_call *c, int at, int attr, kerf_q8 *
   g->bias = c->inputs[at]->data;
   g->multiplier = c->inputs[at + 1]->data;
   g->shift = c->inputs[at + 2]->data;
-  g->output = (kerf_q8_output){(int32_t)kerf_int(c, attr), (int32_t)kerf_int(c, attr + 1), (int32_t)kerf_int(c, attr + 2),
-                               table ? table->data : NULL};
+  g->output = (kerf_q8_output){(int32_t)kerf_int(c, attr), (int32_t)kerf_int(c, attr + 1),
+                               (int32_t)kerf_int(c, attr + 2), table ? table->data : NULL};
   g->y_u8 = c->outputs[0]->data;
 }
 

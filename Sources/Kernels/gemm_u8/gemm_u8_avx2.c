@@ -13,8 +13,8 @@ KERF_NO_CONTRACT
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 
-/// Both operands widened to 16 bits, so that no product or sum of two saturates. c[r][q] holds two partial sums for each
-/// of the columns 4q ... 4q + 3.
+/// Both operands widened to 16 bits, so that no product or sum of two saturates. c[r][q] holds two partial sums for
+/// each of the columns 4q ... 4q + 3.
 INLINE void body(const int rows, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b, int32_t *acc) {
   __m256i c[12];
   UNROLL
@@ -57,7 +57,8 @@ typedef struct lanes {
 } lanes;
 
 INLINE lanes load_lanes(const kerf_q8_columns *p, int at) {
-  const __m256i low = _mm256_set1_epi64x(0xffffffff), one = _mm256_set1_epi64x(1), top = _mm256_set1_epi64x(INT64_MIN);
+  const __m256i low = _mm256_set1_epi64x(0xffffffff), one = _mm256_set1_epi64x(1);
+  const __m256i top = _mm256_set1_epi64x(INT64_MIN);
   __m256i m = _mm256_loadu_si256((const __m256i *)(const void *)(p->multiplier + at));
   __m256i s = _mm256_loadu_si256((const __m256i *)(const void *)(p->shift + at));
   lanes l = {.init = _mm256_loadu_si256((const __m256i *)(const void *)(p->init + at))};
