@@ -11,8 +11,10 @@ enum Broadcast {
   static func shape(_ a: [Int], _ b: [Int]) -> [Int] {
     let rank = max(a.count, b.count)
     return (0..<rank).map { i in
-      let p = i - (rank - a.count), q = i - (rank - b.count)
-      let x = p < 0 ? 1 : a[p], y = q < 0 ? 1 : b[q]
+      let p = i - (rank - a.count)
+      let q = i - (rank - b.count)
+      let x = p < 0 ? 1 : a[p]
+      let y = q < 0 ? 1 : b[q]
       return x == 1 ? y : x
     }
   }
@@ -21,9 +23,12 @@ enum Broadcast {
   static func indices(_ operand: [Int], in shape: [Int]) -> [Int] {
     let count = shape.reduce(1, *)
     return (0..<count).map { flat in
-      var rest = flat, index = 0, step = 1
+      var rest = flat
+      var index = 0
+      var step = 1
       for i in stride(from: shape.count - 1, through: 0, by: -1) {
-        let at = rest % shape[i], own = i - (shape.count - operand.count)
+        let at = rest % shape[i]
+        let own = i - (shape.count - operand.count)
         rest /= shape[i]
         if own < 0 { continue }
         if operand[own] != 1 { index += at * step }
@@ -44,7 +49,8 @@ private let binaryFunctions: [@Sendable (Double, Double) -> Double] = [
 
 private let broadcastShapes: [([Int], [Int])] = [
   ([], []), ([5], []), ([], [17]), ([16], [16]), ([0, 3], [3]), ([3, 1], [1, 4]), ([2, 7, 5, 9], [9]),
-  ([2, 7, 5, 9], [2, 1, 1, 9]), ([2, 7, 5, 9], [7, 1, 1]), ([4, 1, 6], [3, 1]), ([2, 1, 3, 1, 2, 1, 3, 1], [2, 1, 2, 1, 3, 1, 2]),
+  ([2, 7, 5, 9], [2, 1, 1, 9]), ([2, 7, 5, 9], [7, 1, 1]), ([4, 1, 6], [3, 1]),
+  ([2, 1, 3, 1, 2, 1, 3, 1], [2, 1, 2, 1, 3, 1, 2]),
   ([3, 5000], [5000]), ([5000, 2], [5000, 1]), ([9001], [9001]),
 ]
 
@@ -53,7 +59,9 @@ private let broadcastShapes: [([Int], [Int])] = [
   var random = TestRandom(5)
   var cases: [KernelCase] = []
   for (index, (a, b)) in broadcastShapes.enumerated() {
-    let shape = Broadcast.shape(a, b), ia = Broadcast.indices(a, in: shape), ib = Broadcast.indices(b, in: shape)
+    let shape = Broadcast.shape(a, b)
+    let ia = Broadcast.indices(a, in: shape)
+    let ib = Broadcast.indices(b, in: shape)
     for (f, function) in binaryFunctions.enumerated() {
       let positive = f == KERF_BINARY_POW
       let x = random.floats(a.reduce(1, *), positive ? 0.1 : -4, 4)
@@ -76,8 +84,10 @@ private let broadcastShapes: [([Int], [Int])] = [
 @Sendable func scaleShiftCases() -> [KernelCase] {
   var random = TestRandom(6)
   return [[0, 4], [3, 0], [1], [2, 3, 16], [5, 17], [3000, 5], [2, 5000]].enumerated().map { index, dims in
-    let c = dims[dims.count - 1], x = random.floats(dims.reduce(1, *))
-    let scale = random.floats(c), shift = random.floats(c)
+    let c = dims[dims.count - 1]
+    let x = random.floats(dims.reduce(1, *))
+    let scale = random.floats(c)
+    let shift = random.floats(c)
     let y = x.indices.map { i in
       let value = x[i] * scale[i % c] + shift[i % c]
       return index % 2 == 0 ? value : max(value, 0)

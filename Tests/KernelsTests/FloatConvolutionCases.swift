@@ -27,7 +27,8 @@ struct ConvolutionShape {
   /// The sums, by the definition: x[N,H,W,C], w[OC,C/groups,KH,KW].
   func sums(_ x: [Float], _ weights: [Float]) -> [Double] {
     var y: [Double] = []
-    let gc = c / groups, goc = oc / groups
+    let gc = c / groups
+    let goc = oc / groups
     for image in 0..<n {
       for i in 0..<oh {
         for j in 0..<ow {
@@ -81,7 +82,9 @@ private func convolutionCase(
 ) -> KernelCase {
   let x = random.floats(shape.n * shape.h * shape.w * shape.c)
   let w = random.floats(shape.oc * shape.c / shape.groups * shape.kernel.0 * shape.kernel.1)
-  let bias = random.floats(shape.oc), hasBias = index % 4 != 3, mode = index % 3
+  let bias = random.floats(shape.oc)
+  let hasBias = index % 4 != 3
+  let mode = index % 3
   let (act, function) = convolutionEpilogues[index % convolutionEpilogues.count]
   let sums = shape.sums(x, w)
   let residual = random.floats(sums.count)

@@ -9,13 +9,15 @@ import Kernels
 /// A transposed convolution by its definition: every input pixel adds its kernel to the output.
 private func transposedSums(_ s: ConvolutionShape, _ oh: Int, _ ow: Int, _ x: [Float], _ w: [Float]) -> [Double] {
   var y = [Double](repeating: 0, count: s.n * oh * ow * s.oc)
-  let gc = s.c / s.groups, goc = s.oc / s.groups
+  let gc = s.c / s.groups
+  let goc = s.oc / s.groups
   for image in 0..<s.n {
     for i in 0..<s.h {
       for j in 0..<s.w {
         for a in 0..<s.kernel.0 {
           for b in 0..<s.kernel.1 {
-            let p = i * s.stride.0 - s.pads.0 + a * s.dilation.0, q = j * s.stride.1 - s.pads.1 + b * s.dilation.1
+            let p = i * s.stride.0 - s.pads.0 + a * s.dilation.0
+            let q = j * s.stride.1 - s.pads.1 + b * s.dilation.1
             if p < 0 || q < 0 || p >= oh || q >= ow { continue }
             for c in 0..<s.c {
               let value = Double(x[((image * s.h + i) * s.w + j) * s.c + c])
@@ -48,7 +50,8 @@ private func transposedSums(_ s: ConvolutionShape, _ oh: Int, _ ow: Int, _ x: [F
     let (s, extra) = entry
     let oh = max(0, (s.h - 1) * s.stride.0 + (s.kernel.0 - 1) * s.dilation.0 + 1 - s.pads.0 - s.pads.2) + extra
     let ow = max(0, (s.w - 1) * s.stride.1 + (s.kernel.1 - 1) * s.dilation.1 + 1 - s.pads.1 - s.pads.3) + extra
-    let x = random.floats(s.n * s.h * s.w * s.c), bias = random.floats(s.oc)
+    let x = random.floats(s.n * s.h * s.w * s.c)
+    let bias = random.floats(s.oc)
     let w = random.floats(s.c * s.oc / s.groups * s.kernel.0 * s.kernel.1)
     let y = transposedSums(s, oh, ow, x, w).enumerated().map { Float(max(0, $1 + Double(bias[$0 % s.oc]))) }
     let sizes = (Int64(s.c), Int64(s.oc / s.groups), Int64(s.kernel.0), Int64(s.kernel.1), Int64(s.groups))
@@ -86,7 +89,8 @@ struct ResizeAxis {
 
   /// Neighbours and weights; neighbours outside count as the edge.
   func taps(_ i: Int) -> [(Int, Double)] {
-    let x = position(i), low = x.rounded(.down)
+    let x = position(i)
+    let low = x.rounded(.down)
     func edge(_ p: Int) -> Int { min(max(p, 0), length - 1) }
     switch mode {
     case 0:
@@ -96,7 +100,9 @@ struct ResizeAxis {
       return [(edge(Int(low)), 1 - (x - low)), (edge(Int(low) + 1), x - low)]
     default:
       let raw = (-1...2).map { k -> (Int, Double) in
-        let p = Int(low) + k, d = abs(x - Double(p)), a = cubicA
+        let p = Int(low) + k
+        let d = abs(x - Double(p))
+        let a = cubicA
         let weight =
           d <= 1
           ? (a + 2) * d * d * d - (a + 3) * d * d + 1
@@ -112,11 +118,15 @@ struct ResizeAxis {
 @Sendable func resizeCases() -> [KernelCase] {
   var random = TestRandom(18)
   var cases: [KernelCase] = []
-  let shapes = [(1, 4, 5, 3, 8, 10), (2, 5, 4, 17, 7, 3), (1, 6, 6, 1, 3, 3), (1, 1, 7, 4, 1, 14), (1, 3, 3, 8, 1, 1), (0, 3, 3, 2, 6, 6)]
+  let shapes = [
+    (1, 4, 5, 3, 8, 10), (2, 5, 4, 17, 7, 3), (1, 6, 6, 1, 3, 3), (1, 1, 7, 4, 1, 14), (1, 3, 3, 8, 1, 1),
+    (0, 3, 3, 2, 6, 6),
+  ]
   for (n, h, w, c, oh, ow) in shapes {
     for mode in 0...2 {
       for coordinate in 0...5 {
-        let nearest = (mode + coordinate + h) % 4, exclude = (coordinate + w) % 2 == 1
+        let nearest = (mode + coordinate + h) % 4
+        let exclude = (coordinate + w) % 2 == 1
         let a = coordinate % 2 == 0 ? -0.75 : -0.5
         let rows = ResizeAxis(
           length: h, size: oh, mode: mode, coordinate: coordinate, nearest: nearest, cubicA: a, exclude: exclude)
@@ -154,9 +164,12 @@ struct ResizeAxis {
 @Sendable func lrnCases() -> [KernelCase] {
   var random = TestRandom(19)
   return [([2, 3, 5], 3), ([1, 16], 5), ([4, 300], 4), ([0, 3], 3), ([3, 0], 1), ([2, 7], 100)].map { dims, size in
-    let c = dims[dims.count - 1], x = random.floats(dims.reduce(1, *), -3, 3)
+    let c = dims[dims.count - 1]
+    let x = random.floats(dims.reduce(1, *), -3, 3)
     let y = x.indices.map { i -> Float in
-      let row = i - i % c, low = max(0, i % c - (size - 1) / 2), high = min(c - 1, i % c + size / 2)
+      let row = i - i % c
+      let low = max(0, i % c - (size - 1) / 2)
+      let high = min(c - 1, i % c + size / 2)
       let sum = (low...high).reduce(0.0) { $0 + Double(x[row + $1]) * Double(x[row + $1]) }
       return Float(Double(x[i]) / pow(1.5 + 0.3 / Double(size) * sum, 0.75))
     }

@@ -16,7 +16,8 @@ import Kernels
   for (dims, axis) in shapes {
     for log in 0...1 {
       let x = random.floats(dims.reduce(1, *), -20, 20)
-      let n = dims[axis], inner = dims[(axis + 1)...].reduce(1, *)
+      let n = dims[axis]
+      let inner = dims[(axis + 1)...].reduce(1, *)
       var y = x
       for start in x.indices where start / inner % n == 0 {
         let row = (0..<n).map { start + $0 * inner }
@@ -29,7 +30,8 @@ import Kernels
       }
       cases.append(
         KernelCase(
-          name: "\(dims) axis \(axis) log \(log)", inputs: [.f32(x, dims)], attributes: [.integer(axis), .integer(log)],
+          name: "\(dims) axis \(axis) log \(log)", inputs: [.f32(x, dims)],
+          attributes: [.integer(axis), .integer(log)],
           outputs: [.f32(y, dims)], absolute: log == 1 ? 8e-6 : 1e-7, relative: 8e-6, inPlace: axis % 2 == 0 ? 0 : nil))
     }
   }
@@ -48,12 +50,20 @@ enum CLibrary {
 @Sendable func layerNormCases() -> [KernelCase] {
   var random = TestRandom(8)
   var cases: [KernelCase] = []
-  let shapes: [([Int], Int)] = [([3, 5], 1), ([2, 3, 4], 1), ([0, 4], 1), ([7, 16], 1), ([4, 33], 1), ([2, 768], 1), ([9], 0)]
+  let shapes: [([Int], Int)] = [
+    ([3, 5], 1), ([2, 3, 4], 1), ([0, 4], 1), ([7, 16], 1), ([4, 33], 1), ([2, 768], 1), ([9], 0),
+  ]
   for (index, (dims, axis)) in shapes.enumerated() {
     for rms in 0...1 {
-      let n = dims[axis...].reduce(1, *), rows = dims[..<axis].reduce(1, *)
-      let x = random.floats(rows * n, 2, 5), scale = random.floats(n), bias = random.floats(n), hasBias = index % 2 == 0
-      var y = x, means = [Float](repeating: 0, count: rows), inverses = means
+      let n = dims[axis...].reduce(1, *)
+      let rows = dims[..<axis].reduce(1, *)
+      let x = random.floats(rows * n, 2, 5)
+      let scale = random.floats(n)
+      let bias = random.floats(n)
+      let hasBias = index % 2 == 0
+      var y = x
+      var means = [Float](repeating: 0, count: rows)
+      var inverses = means
       for r in 0..<rows {
         let row = x[r * n..<(r + 1) * n].map(Double.init)
         let mean = rms == 1 ? 0 : row.reduce(0, +) / Double(n)
@@ -80,11 +90,15 @@ enum CLibrary {
 @Sendable func groupNormCases() -> [KernelCase] {
   var random = TestRandom(9)
   let shapes: [(Int, Int, Int, Int)] = [
-    (1, 4, 6, 2), (2, 9, 5, 5), (1, 1, 32, 4), (3, 50, 16, 1), (1, 3000, 3, 3), (0, 4, 4, 2), (2, 0, 4, 2), (1, 600, 40, 8),
+    (1, 4, 6, 2), (2, 9, 5, 5), (1, 1, 32, 4), (3, 50, 16, 1), (1, 3000, 3, 3), (0, 4, 4, 2), (2, 0, 4, 2),
+    (1, 600, 40, 8),
   ]
   return shapes.enumerated().map { index, shape in
     let (n, s, c, groups) = shape
-    let x = random.floats(n * s * c, 3, 6), scale = random.floats(c), bias = random.floats(c), width = c / groups
+    let x = random.floats(n * s * c, 3, 6)
+    let scale = random.floats(c)
+    let bias = random.floats(c)
+    let width = c / groups
     var y = x
     for image in 0..<n {
       for group in 0..<groups {

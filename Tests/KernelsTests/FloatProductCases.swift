@@ -11,7 +11,10 @@ let identity: [TestAttribute] = [0, 0.0, 0.0]
     (13, 31, 64), (14, 32, 65), (15, 33, 100), (43, 70, 129), (84, 48, 770), (97, 129, 1100), (29, 600, 1024),
   ]
   for (index, (m, n, k)) in sizes.enumerated() {
-    let a = random.floats(m * k), b = random.floats(k * n), bias = random.floats(n), residual = random.floats(m * n)
+    let a = random.floats(m * k)
+    let b = random.floats(k * n)
+    let bias = random.floats(n)
+    let residual = random.floats(m * n)
     let mode = index % 3
     var y = [Float](repeating: 0, count: m * n)
     for i in 0..<m {
@@ -39,15 +42,22 @@ let identity: [TestAttribute] = [0, 0.0, 0.0]
   var random = TestRandom(13)
   let shapes: [([Int], [Int], Int, Int, Int)] = [
     ([], [], 1, 1, 1), ([], [], 5, 7, 3), ([], [], 33, 50, 17), ([], [], 100, 70, 900), ([3], [3], 9, 31, 20),
-    ([2, 3], [3], 7, 16, 8), ([3], [2, 1], 4, 5, 6), ([2, 1, 2], [1, 3, 1], 6, 3, 4), ([4], [], 5, 33, 12), ([], [4], 5, 17, 12),
-    ([20], [20], 1, 9, 64), ([0], [], 3, 4, 5), ([2], [2], 3, 0, 5), ([2], [2], 3, 4, 0), ([2], [], 50, 40, 800),
+    ([2, 3], [3], 7, 16, 8), ([3], [2, 1], 4, 5, 6), ([2, 1, 2], [1, 3, 1], 6, 3, 4), ([4], [], 5, 33, 12),
+    ([], [4], 5, 17, 12),
+    ([20], [20], 1, 9, 64), ([3], [3], 1, 70, 33), ([2], [2], 2, 37, 19), ([], [], 4, 48, 100), ([2], [2], 3, 16, 7),
+    ([0], [], 3, 4, 5), ([2], [2], 3, 0, 5), ([2], [2], 3, 4, 0), ([2], [], 50, 40, 800),
   ]
   var cases: [KernelCase] = []
   for (index, (la, lb, m, n, k)) in shapes.enumerated() {
     for transposed in 0..<4 {
-      let ta = transposed & 1, tb = transposed >> 1, lead = Broadcast.shape(la, lb), mode = (index + transposed) % 3
-      let a = random.floats(la.reduce(1, *) * m * k), b = random.floats(lb.reduce(1, *) * k * n)
-      let bias = random.floats(n), alpha = index % 2 == 0 ? 1 : 0.5
+      let ta = transposed & 1
+      let tb = transposed >> 1
+      let lead = Broadcast.shape(la, lb)
+      let mode = (index + transposed) % 3
+      let a = random.floats(la.reduce(1, *) * m * k)
+      let b = random.floats(lb.reduce(1, *) * k * n)
+      let bias = random.floats(n)
+      let alpha = index % 2 == 0 ? 1 : 0.5
       var y: [Float] = []
       let residual = random.floats(lead.reduce(1, *) * m * n)
       for (p, q) in zip(Broadcast.indices(la, in: lead), Broadcast.indices(lb, in: lead)) {
@@ -55,7 +65,8 @@ let identity: [TestAttribute] = [0, 0.0, 0.0]
           for j in 0..<n {
             var sum = 0.0
             for d in 0..<k {
-              let x = a[p * m * k + (ta == 1 ? d * m + i : i * k + d)], z = b[q * k * n + (tb == 1 ? j * k + d : d * n + j)]
+              let x = a[p * m * k + (ta == 1 ? d * m + i : i * k + d)]
+              let z = b[q * k * n + (tb == 1 ? j * k + d : d * n + j)]
               sum += Double(x) * Double(z)
             }
             let r = Double(residual[y.count])

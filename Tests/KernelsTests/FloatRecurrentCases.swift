@@ -34,7 +34,8 @@ struct RecurrentModel {
 
   init(_ shape: RecurrentShape, _ random: inout TestRandom) {
     s = shape
-    let d = s.directions, width = s.gates * s.h
+    let d = s.directions
+    let width = s.gates * s.h
     x = random.floats(s.t * s.b * s.i)
     w = random.floats(d * width * s.i)
     let bound = s.h > 40 ? Float(0.1) : 0.5  // larger states must not be chaotic
@@ -61,7 +62,8 @@ struct RecurrentModel {
   }
 
   private func step(_ d: Int, _ input: [Double], _ h: inout [Double], _ c: inout [Double]) {
-    let old = h, rows = 0..<s.h
+    let old = h
+    let rows = 0..<s.h
     func sum(_ g: Int, _ i: Int) -> Double { dot(w, d, g, i, input) + dot(r, d, g, i, old) + bias(biasW, d, g, i) }
     func p(_ k: Int, _ i: Int) -> Double { s.peephole ? Double(peephole[(d * 3 + k) * s.h + i]) : 0 }
     switch s.gates {
@@ -78,7 +80,8 @@ struct RecurrentModel {
       let reset = rows.map { gate(sum(1, $0) + bias(biasR, d, 1, $0)) }
       let scaled = rows.map { reset[$0] * old[$0] }
       for i in rows {
-        let own = dot(w, d, 2, i, input) + bias(biasW, d, 2, i), rb = bias(biasR, d, 2, i)
+        let own = dot(w, d, 2, i, input) + bias(biasW, d, 2, i)
+        let rb = bias(biasR, d, 2, i)
         let other = s.flag ? reset[i] * (dot(r, d, 2, i, old) + rb) : dot(r, d, 2, i, scaled) + rb
         h[i] = (1 - z[i]) * squash(own + other) + z[i] * old[i]
       }
@@ -87,11 +90,14 @@ struct RecurrentModel {
 
   func outputs() -> (y: [Float], yh: [Float], yc: [Float]) {
     let d = s.directions
-    var y = [Float](repeating: 0, count: s.t * d * s.b * s.h), yh: [Float] = [], yc: [Float] = []
+    var y = [Float](repeating: 0, count: s.t * d * s.b * s.h)
+    var yh: [Float] = []
+    var yc: [Float] = []
     for direction in 0..<d {
       for b in 0..<s.b {
         let at = (direction * s.b + b) * s.h
-        var h = h0[at..<at + s.h].map(Double.init), c = c0[at..<at + s.h].map(Double.init)
+        var h = h0[at..<at + s.h].map(Double.init)
+        var c = c0[at..<at + s.h].map(Double.init)
         let length = s.lengths?[b] ?? s.t
         for k in 0..<length {
           let t = s.direction == 1 || direction == 1 ? length - 1 - k : k
@@ -111,7 +117,9 @@ struct RecurrentModel {
   }
 
   var testCase: KernelCase {
-    let d = s.directions, width = s.gates * s.h, state = [d, s.b, s.h]
+    let d = s.directions
+    let width = s.gates * s.h
+    let state = [d, s.b, s.h]
     let (y, yh, yc) = outputs()
     let lengths: TestTensor = s.lengths.map { .i32($0.map(Int32.init), [s.b]) } ?? .none
     let first: TestTensor = s.initial ? .f32(h0, state) : .none
@@ -124,7 +132,8 @@ struct RecurrentModel {
     inputs.append(lengths)
     var attributes: [TestAttribute] = [.integer(s.h), .integer(s.i), .integer(s.direction), .double(s.clip)]
     if s.gates != 1 { attributes.append(.integer(s.flag ? 1 : 0)) }
-    let gate: [TestAttribute] = [4, 0.0, 0.0], squash: [TestAttribute] = [5, 0.0, 0.0]
+    let gate: [TestAttribute] = [4, 0.0, 0.0]
+    let squash: [TestAttribute] = [5, 0.0, 0.0]
     for _ in 0..<d { attributes += s.gates == 1 ? squash : s.gates == 3 ? gate + squash : gate + squash + squash }
     let all: [TestTensor] = [.f32(y, [s.t, d, s.b, s.h]), .f32(yh, state), .f32(yc, state)]
     let outputs = (0..<(s.gates == 4 ? 3 : 2)).map { s.outputs[$0] ? all[$0] : TestTensor.none }
@@ -146,7 +155,8 @@ private func recurrentCases(gates: Int, seed: Int) -> [KernelCase] {
   }
   shapes += [
     .init(gates: gates, t: 1, b: 1, i: 1, h: 1, outputs: [false, true, true]),
-    .init(gates: gates, t: 2, b: 2, outputs: [true, false, false]), .init(gates: gates, t: 0), .init(gates: gates, b: 0),
+    .init(gates: gates, t: 2, b: 2, outputs: [true, false, false]), .init(gates: gates, t: 0),
+    .init(gates: gates, b: 0),
     .init(gates: gates, t: 150, b: 5, i: 8, h: 96, initial: false),
   ]
   return shapes.map { RecurrentModel($0, &random).testCase }

@@ -26,14 +26,18 @@ private func reduced(_ function: Int, _ x: [Double]) -> Double {
   var random = TestRandom(10)
   var cases: [KernelCase] = []
   let shapes: [([Int], Int)] = [
-    ([], 0), ([7], 1), ([7], 0), ([3, 17], 1), ([3, 17], 2), ([3, 17], 3), ([2, 5, 3, 19], 0b0110), ([2, 5, 3, 19], 0b1010),
-    ([2, 5, 3, 19], 0b0101), ([200, 5], 1), ([4, 0, 3], 2), ([4, 0, 3], 1), ([3, 1100], 1), ([1, 700, 2], 2), ([3, 130], 2),
+    ([], 0), ([7], 1), ([7], 0), ([3, 17], 1), ([3, 17], 2), ([3, 17], 3), ([2, 5, 3, 19], 0b0110),
+    ([2, 5, 3, 19], 0b1010),
+    ([2, 5, 3, 19], 0b0101), ([200, 5], 1), ([4, 0, 3], 2), ([4, 0, 3], 1), ([3, 1100], 1), ([1, 700, 2], 2),
+    ([3, 130], 2),
   ]
   for (dims, mask) in shapes {
     for function in KERF_REDUCE_SUM...KERF_REDUCE_LOG_SUM_EXP {
       for keep in [true, false] {
         let wide = function == KERF_REDUCE_PROD ? (Float(0.9), Float(1.1)) : (Float(0.1), 2)
-        let x = random.floats(dims.reduce(1, *), wide.0, wide.1).map { function == KERF_REDUCE_LOG_SUM ? $0 : $0 - 0.05 }
+        let x = random.floats(dims.reduce(1, *), wide.0, wide.1).map {
+          function == KERF_REDUCE_LOG_SUM ? $0 : $0 - 0.05
+        }
         let kept = dims.enumerated().map { mask >> $0.offset & 1 == 1 ? 1 : $0.element }
         var lists = [[Double]](repeating: [], count: kept.reduce(1, *))
         for (i, to) in Broadcast.indices(kept, in: dims).enumerated() { lists[to].append(Double(x[i])) }
@@ -52,7 +56,8 @@ private func reduced(_ function: Int, _ x: [Double]) -> Double {
 private let poolShapes: [ConvolutionShape] = [
   .init(h: 6, w: 7, c: 3, oc: 3, kernel: (2, 2), stride: (2, 2)),
   .init(n: 2, h: 9, w: 8, c: 17, oc: 17, stride: (2, 2), pads: (1, 1, 1, 1)),
-  .init(h: 7, w: 7, c: 40, oc: 40, kernel: (7, 7)), .init(h: 5, w: 5, c: 16, oc: 16, dilation: (2, 1), pads: (2, 1, 1, 0)),
+  .init(h: 7, w: 7, c: 40, oc: 40, kernel: (7, 7)),
+  .init(h: 5, w: 5, c: 16, oc: 16, dilation: (2, 1), pads: (2, 1, 1, 0)),
   .init(h: 1, w: 33, c: 1, oc: 1, kernel: (1, 4), stride: (1, 3), pads: (0, 2, 0, 1)),
   .init(h: 2, w: 2, c: 5, oc: 5, kernel: (3, 3), pads: (2, 2, 2, 2)), .init(n: 0, h: 4, w: 4, c: 3, oc: 3),
   .init(h: 4, w: 4, c: 0, oc: 0),
@@ -62,16 +67,19 @@ private let poolShapes: [ConvolutionShape] = [
 private func poolCase(_ s: ConvolutionShape, mode: Int, ceil: Bool, _ random: inout TestRandom) -> KernelCase {
   let x = random.floats(s.n * s.h * s.w * s.c)
   func size(_ floor: Int, _ stride: Int, _ room: Int) -> Int { ceil && floor * stride < room ? floor + 1 : floor }
-  let oh = size(s.oh, s.stride.0, s.h + s.pads.0), ow = size(s.ow, s.stride.1, s.w + s.pads.1)
+  let oh = size(s.oh, s.stride.0, s.h + s.pads.0)
+  let ow = size(s.ow, s.stride.1, s.w + s.pads.1)
   var y: [Float] = []
   for image in 0..<s.n {
     for i in 0..<oh {
       for j in 0..<ow {
         for c in 0..<s.c {
-          var values: [Double] = [], counted = 0
+          var values: [Double] = []
+          var counted = 0
           for a in 0..<s.kernel.0 {
             for b in 0..<s.kernel.1 {
-              let ih = i * s.stride.0 - s.pads.0 + a * s.dilation.0, iw = j * s.stride.1 - s.pads.1 + b * s.dilation.1
+              let ih = i * s.stride.0 - s.pads.0 + a * s.dilation.0
+              let iw = j * s.stride.1 - s.pads.1 + b * s.dilation.1
               if ih < s.h + s.pads.2 && iw < s.w + s.pads.3 { counted += 1 }
               if ih >= 0 && iw >= 0 && ih < s.h && iw < s.w {
                 values.append(Double(x[((image * s.h + ih) * s.w + iw) * s.c + c]))

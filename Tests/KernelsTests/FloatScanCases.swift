@@ -9,7 +9,10 @@ private let scanShapes: [([Int], Int)] = [
   var cases: [KernelCase] = []
   for (dims, axis) in scanShapes {
     for flags in 0..<4 {
-      let exclusive = flags & 1, reverse = flags >> 1, n = dims[axis], inner = dims[(axis + 1)...].reduce(1, *)
+      let exclusive = flags & 1
+      let reverse = flags >> 1
+      let n = dims[axis]
+      let inner = dims[(axis + 1)...].reduce(1, *)
       let x = random.floats(dims.reduce(1, *))
       var y = x
       for start in x.indices where start / inner % n == 0 {
@@ -37,17 +40,20 @@ private let scanShapes: [([Int], Int)] = [
   var cases: [KernelCase] = []
   for (dims, axis) in scanShapes {
     for largest in 0...1 {
-      let n = dims[axis], inner = dims[(axis + 1)...].reduce(1, *)
+      let n = dims[axis]
+      let inner = dims[(axis + 1)...].reduce(1, *)
       for k in Set([0, min(1, n), n / 2, n]).sorted() {
         let x = (0..<dims.reduce(1, *)).map { _ in Float(random.int(0...6)) }
         var shape = dims
         shape[axis] = k
-        var values = [Float](repeating: 0, count: shape.reduce(1, *)), indices = values.map { _ in Int64(0) }
+        var values = [Float](repeating: 0, count: shape.reduce(1, *))
+        var indices = values.map { _ in Int64(0) }
         for outer in 0..<dims[..<axis].reduce(1, *) {
           for column in 0..<inner {
             func element(_ i: Int) -> Float { x[(outer * n + i) * inner + column] }
             let order = (0..<n).sorted { a, b in
-              let p = element(a), q = element(b)
+              let p = element(a)
+              let q = element(b)
               return p == q ? a < b : largest == 1 ? p > q : p < q
             }
             for (rank, i) in order.prefix(k).enumerated() {

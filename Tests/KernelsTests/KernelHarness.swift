@@ -114,8 +114,13 @@ final class BoundTensor {
     let own = GuardedMemory(tensor.bytes.count, atEnd: atEnd && tensor.type != KERF_PACKED)
     memory = other == nil ? own : nil
     let start = other?.native.pointee.data ?? own.start
-    if filled { tensor.bytes.withUnsafeBytes { start.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(start), byteCount: $0.count) } }
-    else if other == nil { memset(start, 0xFF, tensor.bytes.count) }
+    if filled {
+      tensor.bytes.withUnsafeBytes {
+        start.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(start), byteCount: $0.count)
+      }
+    } else if other == nil {
+      memset(start, 0xFF, tensor.bytes.count)
+    }
     native = .allocate(capacity: 1)
     native.initialize(to: kerf_tensor())
     native.pointee.data = start

@@ -49,8 +49,8 @@ bool kerf_same_shape(const kerf_tensor *a, const kerf_tensor *b);
 /// A KERF_PACKED tensor of exactly `bytes` bytes; 0 bytes (a size out of range) is refused.
 int kerf_check_packed(const kerf_tensor *t, uint64_t bytes);
 
-/// The number of inputs is within [least, most] (missing ones count as absent), of outputs and attributes exact; none of
-/// the pointers is NULL.
+/// The number of inputs is within [least, most] (missing ones count as absent), of outputs and attributes exact; none
+/// of the pointers is NULL.
 int kerf_check_counts(const kerf_call *call, int least, int most, int outputs, int attributes);
 /// The i-th input, or NULL when absent.
 static inline const kerf_tensor *kerf_input(const kerf_call *call, int i) {
@@ -77,7 +77,8 @@ typedef struct kerf_geometry {
 /// Reads and bounds the geometry at attrs[at …].
 int kerf_read_geometry(const kerf_call *call, int at, kerf_geometry *g);
 /// Output length of a convolution along one axis; 0 when the window does not fit.
-int64_t kerf_window_count(int64_t length, int64_t before, int64_t after, int64_t kernel, int64_t stride, int64_t dilation);
+int64_t kerf_window_count(int64_t length, int64_t before, int64_t after, int64_t kernel, int64_t stride,
+                          int64_t dilation);
 /// x and y are rank 4 with equal N, and y's H and W are the window counts; with `ceil`, also those of ceil mode.
 int kerf_check_windows(const kerf_tensor *x, const kerf_tensor *y, const kerf_geometry *g, bool ceil);
 

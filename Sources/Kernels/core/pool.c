@@ -105,7 +105,8 @@ static void wait_for_workers(kerf_pool *p) {
 
 void kerf_parallel(kerf_pool *pool, kerf_task_fn task, void *context, int64_t count) {
   int idle = 0;
-  if (!pool || count <= 1 || !__atomic_compare_exchange_n(&pool->busy, &idle, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+  if (!pool || count <= 1 ||
+      !__atomic_compare_exchange_n(&pool->busy, &idle, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
     for (int64_t i = 0; i < count; i++) task(context, i);
     return;
   }

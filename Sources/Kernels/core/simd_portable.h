@@ -1,5 +1,5 @@
-// The vector vocabulary of the float kernels in plain C with the vector extension of GCC and Clang: 4 lanes, compiled to
-// whatever the target's baseline has. See simd_avx512.h.
+// The vector vocabulary of the float kernels in plain C with the vector extension of GCC and Clang: 4 lanes, compiled
+// to whatever the target's baseline has. See simd_avx512.h.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -95,7 +95,7 @@ static void run_chunk(const job *j, int64_t m0, int64_t rows, int64_t n0, int64_
     for (int64_t m = 0; m < rows; m += isa->rows) {
       const int tall = (int)kerf_min(isa->rows, rows - m);
       float *acc = sums ? sums + n * j->p.rows + m * width : local;
-      isa->tile(tall, (int)used, c->k, c->a + m * c->lda, c->lda, b, stride, acc, c->first);
+      isa->tile(tall, (int)used, c->k, c->a + m * c->lda, c->lda, b, KERF_PANEL, stride, acc, c->first);
       if (!c->last) continue;
       const int64_t at = (m0 + m) * g->ldy + n0 + n;
       isa->store(tall, (int)wide, acc, g->y + at, g->epilogue.residual ? g->epilogue.residual + at : NULL, g->ldy,

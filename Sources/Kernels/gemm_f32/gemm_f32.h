@@ -21,11 +21,14 @@ typedef struct kerf_epilogue {
 typedef struct kerf_gemm_isa {
   int rows, panels;  // of a full tile
   /// acc[rows][panels * 16] = (first ? 0 : acc) + A[rows, k] * B[k, used * 16]; `used` <= panels, 1 <= rows <= full.
-  void (*tile)(int rows, int used, int64_t k, const float *a, int64_t lda, const float *b, int64_t panel_stride,
-               float *acc, int first);
+  /// Rows of b are b_step apart (16 when packed), panels panel_stride.
+  void (*tile)(int rows, int used, int64_t k, const float *a, int64_t lda, const float *b, int64_t b_step,
+               int64_t panel_stride, float *acc, int first);
   /// Epilogue of a tile: columns `column` ... of y, whose row 0 is at `y` (and the residual's at `residual`).
   void (*store)(int rows, int columns, float *acc, float *y, const float *residual, int64_t ldy,
                 const kerf_epilogue *e, int64_t column);
+  /// acc[i] = a[k] . b[i][k] for i < count; the rows of b are ldb apart.
+  void (*dots)(int64_t k, const float *a, const float *b, int64_t ldb, int count, float *acc);
   kerf_unary_fn unary;
 } kerf_gemm_isa;
 

@@ -30,8 +30,8 @@ V void step(const int rows, const int nv, const float *a, int64_t lda, const flo
 }
 
 /// Few rows: several independent sums hide the latency of the multiply-add.
-V void tile_thin(const int rows, const int nv, int64_t k, const float *a, int64_t lda, const float *b, int64_t stride,
-                 float *acc, int first) {
+V void tile_thin(const int rows, const int nv, int64_t k, const float *a, int64_t lda, const float *b, int64_t b_step,
+                 int64_t stride, float *acc, int first) {
   enum { SETS = 4 };
   vf c[SETS][3 * PANELS * PV];
   KERF_UNROLL
@@ -41,8 +41,8 @@ V void tile_thin(const int rows, const int nv, int64_t k, const float *a, int64_
   int64_t p = 0;
   for (; p + SETS <= k; p += SETS)
     KERF_UNROLL
-    for (int s = 0; s < SETS; s++) step(rows, nv, a + p + s, lda, b + (p + s) * KERF_PANEL, stride, c[s]);
-  for (; p < k; p++) step(rows, nv, a + p, lda, b + p * KERF_PANEL, stride, c[0]);
+    for (int s = 0; s < SETS; s++) step(rows, nv, a + p + s, lda, b + (p + s) * b_step, stride, c[s]);
+  for (; p < k; p++) step(rows, nv, a + p, lda, b + p * b_step, stride, c[0]);
   KERF_UNROLL
   for (int i = 0; i < rows * nv; i++) {
     float *at = acc + (i / nv) * (PANELS * KERF_PANEL) + (i % nv) * VW;
@@ -51,14 +51,14 @@ V void tile_thin(const int rows, const int nv, int64_t k, const float *a, int64_
   }
 }
 
-V void tile_body(const int rows, const int nv, int64_t k, const float *a, int64_t lda, const float *b, int64_t stride,
-                 float *acc, int first) {
+V void tile_body(const int rows, const int nv, int64_t k, const float *a, int64_t lda, const float *b, int64_t b_step,
+                 int64_t stride, float *acc, int first) {
   vf c[ROWS * PANELS * PV];
   KERF_UNROLL
   for (int i = 0; i < rows; i++)
     KERF_UNROLL
     for (int j = 0; j < nv; j++) c[i * nv + j] = first ? vzero() : vload(acc + i * (PANELS * KERF_PANEL) + j * VW);
-  for (int64_t p = 0; p < k; p++) step(rows, nv, a + p, lda, b + p * KERF_PANEL, stride, c);
+  for (int64_t p = 0; p < k; p++) step(rows, nv, a + p, lda, b + p * b_step, stride, c);
   KERF_UNROLL
   for (int i = 0; i < rows; i++)
     KERF_UNROLL
@@ -66,7 +66,7 @@ V void tile_body(const int rows, const int nv, int64_t k, const float *a, int64_
 }
 
 #define KERF_CASE(r, body) \
-  case r: body(r, nv, k, a, lda, b, stride, acc, first); break;
+  case r: body(r, nv, k, a, lda, b, b_step, stride, acc, first); break;
 #if VW == 16 || VW == 8 || defined(__aarch64__)
 #define KERF_CASES_MID KERF_CASE(4, tile_body) KERF_CASE(5, tile_body) KERF_CASE(6, tile_body)
 #else
@@ -85,8 +85,8 @@ V void tile_body(const int rows, const int nv, int64_t k, const float *a, int64_
 #define KERF_THIN tile_thin
 #endif
 
-V void tile_width(const int nv, int rows, int64_t k, const float *a, int64_t lda, const float *b, int64_t stride,
-                  float *acc, int first) {
+V void tile_width(const int nv, int rows, int64_t k, const float *a, int64_t lda, const float *b, int64_t b_step,
+                  int64_t stride, float *acc, int first) {
   switch (rows) {
     KERF_CASE(1, KERF_THIN)
     KERF_CASE(2, KERF_THIN)
@@ -97,11 +97,11 @@ V void tile_width(const int nv, int rows, int64_t k, const float *a, int64_t lda
   }
 }
 
-static void tile(int rows, int used, int64_t k, const float *a, int64_t lda, const float *b, int64_t stride,
-                 float *acc, int first) {
-  if (used == 1) tile_width(PV, rows, k, a, lda, b, stride, acc, first);
+static void tile(int rows, int used, int64_t k, const float *a, int64_t lda, const float *b, int64_t b_step,
+                 int64_t stride, float *acc, int first) {
+  if (used == 1) tile_width(PV, rows, k, a, lda, b, b_step, stride, acc, first);
 #if VW == 16
-  else tile_width(2 * PV, rows, k, a, lda, b, stride, acc, first);
+  else tile_width(2 * PV, rows, k, a, lda, b, b_step, stride, acc, first);
 #endif
 }
 
@@ -161,6 +161,25 @@ static void store(int rows, int columns, float *acc, float *y, const float *resi
   else store_general(rows, columns, acc, y, bias, r1, r2, ldy, &e->act);
 }
 
-const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, KERF_FN(kerf_unary)};
+/// Four rows of b at a time share the loads of a.
+static void dots(int64_t k, const float *a, const float *b, int64_t ldb, int count, float *acc) {
+  for (int j = 0; j < count; j += 4) {
+    const float *r[4];
+    for (int i = 0; i < 4; i++) r[i] = b + (j + i < count ? j + i : j) * ldb;
+    vf s0 = vzero(), s1 = s0, s2 = s0, s3 = s0;
+    for (int64_t p = 0; p < k; p += VW) {
+      const int64_t n = k - p;
+      const vf v = n >= VW ? vload(a + p) : vloadn(a + p, n);
+      s0 = vfma(v, n >= VW ? vload(r[0] + p) : vloadn(r[0] + p, n), s0);
+      s1 = vfma(v, n >= VW ? vload(r[1] + p) : vloadn(r[1] + p, n), s1);
+      s2 = vfma(v, n >= VW ? vload(r[2] + p) : vloadn(r[2] + p, n), s2);
+      s3 = vfma(v, n >= VW ? vload(r[3] + p) : vloadn(r[3] + p, n), s3);
+    }
+    const float sums[4] = {vsum(s0), vsum(s1), vsum(s2), vsum(s3)};
+    for (int i = 0; i < 4 && j + i < count; i++) acc[j + i] = sums[i];
+  }
+}
+
+const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, dots, KERF_FN(kerf_unary)};
 
 int KERF_FN(kerf_run_gemm_f32)(const kerf_call *call) { return kerf_run_gemm(call, &KERF_FN(kerf_gemm_isa)); }

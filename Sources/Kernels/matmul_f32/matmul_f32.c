@@ -55,9 +55,13 @@ static int read(const kerf_call *call, product *p) {
   return KERF_OK;
 }
 
-enum { SLOTS = 8 };
+enum { SLOTS = 8, FEW_ROWS = 3 };
+
+/// So few rows that b is better read where it is (every tile has that many rows).
+static bool few_rows(const product *p) { return p->m <= FEW_ROWS && (!p->trans_a || p->m == 1); }
 
 static uint64_t slot_bytes(const product *p) {
+  if (few_rows(p)) return kerf_pack_gemm_f32_size(p->k, KERF_PANEL);
   return kerf_pack_gemm_f32_size(p->k, p->n) + kerf_align(kerf_gemm_scratch(p->m, p->n, p->k, p->trans_a));
 }
 
@@ -90,10 +94,9 @@ typedef struct job {
   int64_t slots;
 } job;
 
-/// One panel of b, transposed or not, times alpha.
-static void pack_panel(const job *j, const float *b, float *packed, int64_t panel) {
+/// One panel of b, transposed or not, times alpha, to `out`.
+static void pack_panel(const job *j, const float *b, float *out, int64_t panel) {
   const int64_t k = j->p.k, n = j->p.n, j0 = panel * KERF_PANEL, used = kerf_min(KERF_PANEL, n - j0);
-  float *out = packed + panel * k * KERF_PANEL;
   if (used < KERF_PANEL) memset(out, 0, (size_t)(k * KERF_PANEL) * sizeof *out);
   if (j->p.trans_b) {
     for (int64_t p = 0; p < k; p++)
@@ -116,7 +119,7 @@ typedef struct packing {
 
 static void pack_task(void *context, int64_t panel) {
   const packing *p = context;
-  pack_panel(p->j, p->b, p->packed, panel);
+  pack_panel(p->j, p->b, p->packed + panel * p->j->p.k * KERF_PANEL, panel);
 }
 
 /// Rows of a transposed a[K, M].
@@ -144,12 +147,41 @@ static void locate(const product *p, int64_t index, int64_t *a, int64_t *b) {
   }
 }
 
+/// Few rows of a: packing b would cost more than the product, so b is read where it is.
+static void run_few_rows(const job *j, const float *a, const float *b, float *scratch, int64_t index) {
+  const product *p = &j->p;
+  const int64_t width = j->isa->panels * KERF_PANEL, whole = p->trans_b ? p->n : p->n / KERF_PANEL * KERF_PANEL;
+  const kerf_epilogue e = {j->bias, j->residual, j->mode, j->act};
+  float acc[KERF_TILE_ROWS * KERF_TILE_COLUMNS] __attribute__((aligned(64)));
+  if (whole < p->n) pack_panel(j, b, scratch, whole / KERF_PANEL);  // the last, partial panel
+  for (int64_t n = 0; n < p->n;) {
+    const int64_t end = n < whole ? whole : p->n, wide = kerf_min(width, end - n);
+    if (p->trans_b) {
+      for (int64_t i = 0; i < p->m; i++)
+        j->isa->dots(p->k, a + i * p->k, b + n * p->k, p->k, (int)wide, acc + i * width);
+    } else {
+      const int used = (int)kerf_ceil_div(wide, KERF_PANEL);
+      const float *at = n < whole ? b + n : scratch;
+      j->isa->tile((int)p->m, used, p->k, a, p->k, at, n < whole ? p->n : KERF_PANEL, KERF_PANEL, acc, 1);
+    }
+    for (int64_t i = 0; j->alpha != 1 && n < whole && i < p->m; i++)
+      for (int64_t c = 0; c < wide; c++) acc[i * width + c] *= j->alpha;
+    const int64_t to = index * p->m * p->n + n;
+    j->isa->store((int)p->m, (int)wide, acc, j->y + to, j->residual ? j->residual + to : NULL, p->n, &e, n);
+    n += wide;
+  }
+}
+
 /// One matrix; `packed_for` remembers which b the slot's packed panels hold.
 static void run_matrix(const job *j, int64_t index, char *scratch, int64_t *packed_for) {
   const product *p = &j->p;
   int64_t at_a, at_b;
   locate(p, index, &at_a, &at_b);
   const packing source = {j, j->b + at_b * p->k * p->n, (float *)scratch};
+  if (few_rows(p)) {
+    run_few_rows(j, j->a + at_a * p->m * p->k, source.b, source.packed, index);
+    return;
+  }
   if (*packed_for != at_b)
     kerf_parallel(j->pool, pack_task, (void *)&source, kerf_ceil_div(p->n, KERF_PANEL));
   *packed_for = at_b;

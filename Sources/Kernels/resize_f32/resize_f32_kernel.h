@@ -18,7 +18,8 @@ static void blend(int taps, const float *const *rows, const float *weights, floa
 V vf load_some(const float *p, int64_t n) { return n >= VW ? vload(p) : vloadn(p, n); }
 
 /// Few channels: scalar.
-static void spread_thin(int taps, const float *x, const kerf_resize_taps *columns, int64_t pixels, int64_t c, float *y) {
+static void spread_thin(int taps, const float *x, const kerf_resize_taps *columns, int64_t pixels, int64_t c,
+                        float *y) {
   for (int64_t p = 0; p < pixels; p++)
     for (int64_t i = 0; i < c; i++) {
       float a = 0;

@@ -25,7 +25,10 @@ static double bounded(const kerf_resize_axis *a, double x) {
 }
 
 static void fill_nearest(const kerf_resize_axis *a, double x, kerf_resize_taps *t) {
-  const double r = a->nearest == 0 ? ceil(x - 0.5) : a->nearest == 1 ? floor(x + 0.5) : a->nearest == 2 ? floor(x) : ceil(x);
+  const double r = a->nearest == 0   ? ceil(x - 0.5)
+                   : a->nearest == 1 ? floor(x + 0.5)
+                   : a->nearest == 2 ? floor(x)
+                                     : ceil(x);
   *t = (kerf_resize_taps){{clamp_index(a, (int64_t)r)}, {1}};
 }
 

@@ -1,4 +1,4 @@
-// The vector functions of UNARY_F32, over the vocabulary of a simd_… header. Four vectors a round keep the pipes full.
+// The vector functions of UNARY_F32, over the vocabulary of a simd_… header.
 #include "../core/vmath.h"
 #include "unary_f32.h"
 
