@@ -41,7 +41,7 @@ extension BinaryNumberOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (a, b) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (a, b) = (try inputs.tensor(0, of: numberTypes), try inputs.tensor(1))
     let shape = try checkedBroadcast(a, b, context)
     try check(a.type)
     func map<T: WideNumber>(_: T.Type, _ body: (T, T) -> T) -> [Datum] {
@@ -165,7 +165,7 @@ public struct Pow: ElementwiseOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (x, y) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (x, y) = (try inputs.tensor(0, of: floatTypes + [.int32, .int64]), try inputs.tensor(1, of: numberTypes))
     let shape = try broadcast(x.shape, y.shape)
     try context.checkSize(shape, x.type)
     if x.type.isInteger && y.type.isInteger {

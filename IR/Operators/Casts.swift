@@ -170,7 +170,7 @@ public struct Cast: ElementwiseOperator {
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     guard let to else { throw .invalid("attribute 'to' is missing") }
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: castTypes)
     try context.checkSize(x.shape, to)
     return [.tensor(try conversion.convert(x, to: to))]
   }

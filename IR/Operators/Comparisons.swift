@@ -28,7 +28,7 @@ extension ComparisonOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (a, b) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (a, b) = (try inputs.tensor(0, of: Self.elementTypes), try inputs.tensor(1))
     let shape = try checkedBroadcast(a, b, context)
     func compare<T: Comparable>(_ x: [T], _ y: [T]) -> [Datum] {
       [.tensor(Tensor(broadcastMap(x, a.shape, y, b.shape, to: shape) { holds($0, $1) }, shape: shape))]
@@ -104,7 +104,7 @@ extension BitOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (a, b) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (a, b) = (try inputs.tensor(0, of: Self.elementTypes), try inputs.tensor(1))
     let shape = try checkedBroadcast(a, b, context)
     let values = broadcastMap(a.wide(UInt64.self), a.shape, b.wide(UInt64.self), b.shape, to: shape) { apply($0, $1) }
     return [.tensor(Tensor(wide: values, a.type, shape))]
@@ -177,7 +177,7 @@ public struct BitShift: ElementwiseOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (x, y) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (x, y) = (try inputs.tensor(0, of: integerTypes), try inputs.tensor(1))
     let shape = try checkedBroadcast(x, y, context)
     let width = x.type.bitWidth
     let left = direction == .left

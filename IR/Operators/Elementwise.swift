@@ -24,7 +24,7 @@ extension UnaryFloatOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: Self.elementTypes)
     try context.checkSize(x.shape, x.type)
     return [.tensor(Tensor(wide: x.wide(Double.self).map { apply($0) }, x.type, x.shape))]
   }
@@ -91,6 +91,15 @@ extension InferenceContext {
 }
 
 extension [Datum?] {
+  /// The tensor at an input; throws unless it is one of these element types.
+  func tensor(_ index: Int, of types: [ElementType]) throws(Diagnostic) -> Tensor {
+    let tensor = try tensor(index)
+    guard types.contains(tensor.type) else {
+      throw .invalid("input \(index) has element type \(tensor.type.name), accepted are \(types.map(\.name).joined(separator: ", "))")
+    }
+    return tensor
+  }
+
   /// The one element of an integer input.
   func scalarInteger(_ index: Int, _ what: String) throws(Diagnostic) -> Int {
     let tensor = try tensor(index)

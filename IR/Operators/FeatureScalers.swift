@@ -136,7 +136,7 @@ public struct Binarizer: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: classicalTypes)
     try context.checkSize(x.shape, x.type)
     let values = x.wide(Double.self).map { $0 > Double(threshold) ? 1.0 : 0.0 }
     return [.tensor(Tensor(wide: values, x.type, x.shape))]

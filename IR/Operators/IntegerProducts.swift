@@ -110,6 +110,7 @@ public struct MatMulInteger: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    try checkedTypes(inputs, context)
     let a = try QuantizedProduct.centred(
       try inputs.tensor(0), inputs.optionalTensor(2), perRow: true, what: "zero point of A")
     let b = try QuantizedProduct.centred(
@@ -135,6 +136,7 @@ public struct QLinearMatMul: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    try checkedTypes(inputs, context)
     let a = try QuantizedProduct.centred(try inputs.tensor(0), try inputs.tensor(2), perRow: true, what: "zero point of a")
     let b = try QuantizedProduct.centred(try inputs.tensor(3), try inputs.tensor(5), perRow: false, what: "zero point of b")
     let product = try QuantizedProduct.multiply(a, b, context)

@@ -198,7 +198,7 @@ public struct DynamicQuantizeLinear: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: [.float32])
     try context.checkSize(x.shape, .float32)
     let values = x.wide(Float.self)
     let high = values.reduce(0) { max($0, $1) }

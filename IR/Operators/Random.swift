@@ -188,7 +188,7 @@ public struct Bernoulli: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: floatTypes)
     let type = try target(x.type)
     try context.checkSize(x.shape, type)
     var numbers = SeededNumbers(seed: seed)
@@ -265,7 +265,7 @@ public struct Dropout: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: floatTypes + float8Types)
     try context.checkSize(x.shape, x.type)
     let ratio = inputs.optionalTensor(1) == nil ? 0.5 : try inputs.scalarNumber(1, "the ratio")
     let isTraining = inputs.optionalTensor(2) == nil ? false : try inputs.scalarNumber(2, "the training mode") != 0

@@ -90,7 +90,7 @@ extension ReduceOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: Self.elementTypes)
     let axes = try normalized(inputs.optionalTensor(1)?.integers ?? [], rank: x.rank)
     let shape = x.shape.indices.compactMap { axes.contains($0) ? (keepdims ? 1 : nil) : x.shape[$0] }
     try context.checkSize(shape, x.type)

@@ -28,7 +28,7 @@ extension AxisFunctionOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: floatTypes)
     let axis = try normalizedAxis(axis, rank: x.rank)
     try context.checkSize(x.shape, x.type)
     return [.tensor(Tensor(wide: mapAlongAxis(x.wide(Double.self), x.shape, axis) { apply($0) }, x.type, x.shape))]

@@ -22,7 +22,7 @@ extension UnaryNumberOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: Self.elementTypes)
     try context.checkSize(x.shape, x.type)
     return [.tensor(x.mapNumbers({ apply($0) }, { apply($0) }, { apply($0) }))]
   }
@@ -145,7 +145,7 @@ public struct Clip: ElementwiseOperator, IdempotentOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: numberTypes)
     try context.checkSize(x.shape, x.type)
     for index in 1..<3 {
       guard let bound = inputs.optionalTensor(index) else { continue }
@@ -189,7 +189,7 @@ public struct PRelu: ElementwiseOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (x, slope) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (x, slope) = (try inputs.tensor(0, of: wideNumberTypes), try inputs.tensor(1))
     guard try checkedBroadcast(x, slope, context) == x.shape else {
       throw .invalid("the slope \(describe(slope.shape)) does not broadcast to \(describe(x.shape))")
     }
@@ -224,7 +224,7 @@ public struct SwiGLU: ElementwiseOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (a, b) = (try inputs.tensor(0), try inputs.tensor(1))
+    let (a, b) = (try inputs.tensor(0, of: floatTypes), try inputs.tensor(1))
     guard a.shape == b.shape, a.type == b.type else {
       throw .invalid("the gate is \(a.tensorType) and the value \(b.tensorType), they must be alike")
     }
@@ -247,7 +247,7 @@ public struct IsNaN: ElementwiseOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: floatTypes + float8Types)
     return [.tensor(Tensor(x.wide(Double.self).map(\.isNaN), shape: x.shape))]
   }
 }
@@ -269,7 +269,7 @@ public struct IsInf: ElementwiseOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0)
+    let x = try inputs.tensor(0, of: floatTypes + float8Types)
     let flags = x.wide(Double.self).map { detectPositive && $0 == .infinity || detectNegative && $0 == -.infinity }
     return [.tensor(Tensor(flags, shape: x.shape))]
   }

@@ -29,7 +29,7 @@ extension VariadicNumberOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let first = try inputs.tensor(0)
+    let first = try inputs.tensor(0, of: Self.elementTypes)
     var operands: [Tensor] = [first]
     var shape = first.shape
     for index in 1..<max(inputs.count, 1) {
