@@ -16,9 +16,11 @@ public struct PortDescription: Sendable {
   /// Nil where the dimension is free.
   public var dims: [Int?]
   public var isTensor: Bool
+  let valueType: ValueType
 
   init(name: [UInt8], _ type: ValueType) {
     self.name = Name(name).string
+    valueType = type
     nameBytes = name
     self.type = type.description
     element = type.tensor?.element
@@ -68,8 +70,8 @@ public struct SessionOptions: Sendable {
 public final class Session {
   public let inputs: [PortDescription]
   public let outputs: [PortDescription]
-  private let model: Model
-  private let context: Context
+  let model: Model
+  let context: Context
   private let options: SessionOptions
 
   /// Opens a file. Throws `KerfError` where it is no usable bundle or model.

@@ -1,1 +1,7 @@
-print("kerf")
+import ArgumentParser
+import Foundation
+import Kerf
+
+// A closed pipe is an error of the write, not the end of the process.
+signal(SIGPIPE, SIG_IGN)
+exit(KerfCommand.run(Array(CommandLine.arguments.dropFirst())))

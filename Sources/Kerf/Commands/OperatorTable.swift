@@ -1,0 +1,79 @@
+import IR
+import Kernels
+import Lowering
+import ONNX
+
+/// Every operator Kerf knows, and every kernel.
+public struct OperatorTable: Encodable, Sendable {
+  public struct Entry: Encodable, Sendable {
+    public var name: String
+    public var domain: String
+    public var family: String
+    /// First and last opset in which it is understood.
+    public var opsets: [Int]
+    /// Element types that its first tensor input can have; empty where that depends on more.
+    public var types: [String]
+    /// Whether kernels exist for it; otherwise it runs by reference evaluation.
+    public var lowered: Bool
+  }
+  public struct Kernel: Encodable, Sendable {
+    public var operation: String
+    /// Instruction sets with a kernel of their own in this build.
+    public var isas: [String]
+  }
+  public var operators: [Entry]
+  public var kernels: [Kernel]
+  /// Instruction sets of this processor.
+  public var isas: [String]
+
+  public static func make() -> OperatorTable {
+    let lowered = Set(loweredOperatorNames)
+    var entries: [Entry] = []
+    for (family, operators) in OperatorCatalog.families {
+      for type in operators {
+        entries.append(
+          Entry(
+            name: type.name, domain: type.domain.isEmpty ? "ai.onnx" : type.domain, family: family,
+            opsets: [firstOpset(of: type), type.opsets.upperBound], types: acceptedTypes(type).map(\.name),
+            lowered: lowered.contains(type.qualifiedName)))
+      }
+    }
+    entries.sort { ($0.domain, $0.name) < ($1.domain, $1.name) }
+    let supported = kerf_isa_supported()
+    let isas = (0..<Int32(KERF_ISA_COUNT)).filter { supported & (1 << UInt32($0)) != 0 }
+    return OperatorTable(
+      operators: entries, kernels: kernelList(), isas: isas.map { String(cString: kerf_isa_name($0)) })
+  }
+
+  private static func firstOpset(of type: any Operator.Type) -> Int {
+    max(type.opsets.lowerBound, firstOpsetVersion(of: type.name, domain: type.domain))
+  }
+
+  private static func kernelList() -> [Kernel] {
+    var operationCount = 0
+    var kernelCount = 0
+    guard let operations = kerf_ops(&operationCount), let kernels = kerf_kernels(&kernelCount) else { return [] }
+    return (0..<operationCount).map { index in
+      let own = (0..<kernelCount).filter { kernels[$0].op == operations[index].op }.map { Int32(kernels[$0].isa) }
+      return Kernel(
+        operation: String(cString: operations[index].name), isas: own.sorted().map { String(cString: kerf_isa_name($0)) })
+    }.sorted { $0.operation < $1.operation }
+  }
+
+  /// Element types for which the operator's own type inference accepts its first input, the other inputs being of the
+  /// same type, or integers, or booleans.
+  static func acceptedTypes(_ type: any Operator.Type) -> [ElementType] {
+    let count = min(type.inputs.minimum, 8)
+    guard count > 0 else { return [] }
+    let others: [ElementType?] = [nil, .int64, .bool, .uint8, .float32]
+    return ElementType.allCases.filter { element in
+      others.contains { other in
+        let inputs = (0..<count).map { index in
+          InferenceContext.Input(type: .tensor(index == 0 ? element : other ?? element, nil))
+        }
+        let context = InferenceContext(inputs: inputs, outputCount: max(1, type.outputs.minimum))
+        return (try? type.init().inferTypes(context)) != nil
+      }
+    }
+  }
+}

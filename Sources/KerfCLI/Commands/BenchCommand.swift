@@ -1,0 +1,53 @@
+import ArgumentParser
+import Kerf
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measure latency, load time and memory.",
+    discussion: """
+        kerf bench model.kerf
+        kerf bench model.kerf --seconds 5 --threads 1 --inputs x.npy --json
+
+      The process loads the model once, runs it once, warms up and then measures for the given time. Memory is the peak of
+      this process. For an ONNX model the load time includes compiling it.
+      """)
+
+  @Argument(help: "A bundle or an ONNX model.", completion: .file(extensions: ["kerf", "onnx"]))
+  var model: String
+
+  @Option(name: .long, help: ArgumentHelp("Time to measure.", valueName: "s"))
+  var seconds = 2.0
+
+  @OptionGroup var inputs: InputOptions
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
+
+  func validate() throws {
+    guard seconds >= 0, seconds <= 86400 else { throw ValidationError("--seconds is \(seconds), must be in 0...86400") }
+  }
+
+  func run() throws {
+    let opened = try OpenedModel(model, threads: threads.count)
+    let values = try inputs.values(opened.session.inputs)
+    let result = try Benchmark.run(
+      model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: threads.count, seconds: seconds)
+    if json.json { return try Console.json(result) }
+    try Console.result(
+      Format.table([
+        ["median", Format.milliseconds(result.medianMS)],
+        ["min", Format.milliseconds(result.minMS)],
+        ["p90", Format.milliseconds(result.p90MS)],
+        ["p99", Format.milliseconds(result.p99MS)],
+        ["first run", Format.milliseconds(result.firstMS)],
+        ["load", Format.milliseconds(result.loadMS)],
+        ["runs", "\(result.runs)"],
+        ["threads", "\(result.threads)"],
+        ["instruction set", result.isa],
+        ["peak memory", Format.bytes(result.peakRSSBytes)],
+        ["arena", Format.bytes(result.arenaBytes)],
+        ["weights", Format.bytes(result.weightsBytes)],
+      ]))
+  }
+}

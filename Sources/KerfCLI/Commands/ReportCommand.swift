@@ -1,0 +1,42 @@
+import ArgumentParser
+import Kerf
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Show what every pass did when a bundle was made, and what it refused to do.",
+    discussion: """
+        kerf report model.kerf
+        kerf report model.kerf --format html -o report.html
+
+      The report is stored in the bundle.
+      """)
+
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, json, html }
+
+  @Argument(help: "A bundle.", completion: .file(extensions: ["kerf"]))
+  var bundle: String
+
+  @Option(name: .long, help: "How to print it.")
+  var format: Format?
+
+  @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
+  var output: String?
+
+  @OptionGroup var json: JSONOption
+
+  func validate() throws {
+    if json.json, let format, format != .json { throw ValidationError("--json and --format \(format.rawValue) exclude each other") }
+  }
+
+  func run() throws {
+    let report = try BundleContents.report(path: bundle)
+    let text =
+      switch json.json ? .json : format ?? .text {
+      case .text: report.text()
+      case .json: String(decoding: try report.encoded(pretty: output != nil), as: UTF8.self) + "\n"
+      case .html: report.html()
+      }
+    if let output { try OutputFiles.write(Array(text.utf8), to: output) } else { try Console.result(text) }
+  }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Foundation
+import Kerf
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a model and write its outputs.",
+    discussion: """
+      MODEL is a bundle, or an ONNX model that is compiled in memory first.
+
+        kerf run model.kerf --inputs x.npy --outputs out              writes out/output_0.npy, …
+        kerf run model.kerf --inputs ids=ids.npy --inputs mask=mask.npy --outputs out
+        kerf run model.kerf --samples digits.npy --outputs out        one run per sample, outputs stacked
+        kerf run vad.kerf --samples frames.npy --inputs rate=rate.npy --carry state_out=state --outputs out
+
+      Without --inputs and --samples the inputs are generated, the same every time: floats uniform in [0, 1), integers and
+      booleans 1, free dimensions 1. Without --outputs a summary of the outputs is printed.
+      """)
+
+  @Argument(help: "A bundle or an ONNX model.", completion: .file(extensions: ["kerf", "onnx"]))
+  var model: String
+
+  @OptionGroup var inputs: InputOptions
+  @OptionGroup var samples: SampleOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "With --samples: feed an output back as the next sample's input. It starts with what --inputs gives, else zeros. "
+        + "Repeatable.", valueName: "output=input"))
+  var carry: [String] = []
+
+  @Option(name: .long, help: ArgumentHelp("Folder for output_0.npy, ….", valueName: "dir"), completion: .directory)
+  var outputs: String?
+
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
+
+  func validate() throws {
+    if !carry.isEmpty, samples.samples == nil { throw ValidationError("--carry needs --samples") }
+  }
+
+  func run() throws {
+    let opened = try OpenedModel(model, threads: threads.count)
+    let session = opened.session
+    if verbosity.verbose { Console.line("loaded in \(Format.milliseconds(opened.loadMilliseconds))") }
+    let results: [Datum]
+    if let path = samples.samples {
+      results = try runSamples(path, session)
+    } else {
+      results = try session.run(try inputs.values(session.inputs))
+    }
+    let files = try outputs.map { try OutputFiles.write(results, to: $0) }
+    try report(results, session.outputs, files)
+  }
+
+  private func runSamples(_ path: String, _ session: Session) throws -> [Datum] {
+    let constants = try InputFiles.load(inputs.inputs, for: session.inputs)
+    let carried = try SampleRunner.carriedInputs(carry, session)
+    let files = try SampleFiles.open(path, for: session.inputs, constants: constants, carried: carried)
+    var runner = try SampleRunner(session, carries: carry, constants: constants)
+    let progress = Progress("run", quiet: verbosity.quiet)
+    defer { progress.finish() }
+    return try runner.runAll(files) { progress.show($0, of: files.set.count) }
+  }
+
+  private struct Report: Encodable {
+    struct Output: Encodable {
+      var name: String
+      var type: String
+      var file: String?
+    }
+    var model: String
+    var outputs: [Output]
+  }
+
+  private func report(_ results: [Datum], _ ports: [PortDescription], _ files: [String]?) throws {
+    if json.json {
+      let list = results.indices.map { index in
+        Report.Output(name: ports[index].name, type: results[index].type.description, file: files?[index])
+      }
+      return try Console.json(Report(model: model, outputs: list))
+    }
+    guard !verbosity.quiet, files == nil else { return }
+    for (value, port) in zip(results, ports) {
+      try Console.result("\(printable(port.name)): \(OutputSummary.text(value))")
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import Kerf
+
+/// `--json`.
+struct JSONOption: ParsableArguments {
+  @Flag(name: .long, help: "Print one JSON object and nothing else on standard output.")
+  var json = false
+}
+
+/// `--quiet` and `--verbose`.
+struct VerbosityOptions: ParsableArguments {
+  @Flag(name: .long, help: "No progress and no summary.")
+  var quiet = false
+
+  @Flag(name: .long, help: "Say what is done, step by step, on standard error.")
+  var verbose = false
+
+  func validate() throws {
+    if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
+  }
+}
+
+/// `--threads`.
+struct ThreadOptions: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("Threads to use. Default: the physical cores.", valueName: "n"))
+  var threads: Int?
+
+  /// The number to use.
+  var count: Int { threads ?? PhysicalCores.count }
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads is \(threads), must be in 1...1024")
+    }
+  }
+}
+
+/// `--inputs`.
+struct InputOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Input values: FILE.npy or FILE.pb for a model with one input, FILE.npz with arrays named as the inputs, a folder "
+        + "with input_0.npy, input_1.npy, … or NAME.npy, or NAME=FILE. Repeatable.", valueName: "path"),
+    completion: .file())
+  var inputs: [String] = []
+
+  /// A value for every input: what `--inputs` names, or generated ones where it is not given.
+  func values(_ ports: [PortDescription]) throws -> [Datum?] {
+    inputs.isEmpty ? try GeneratedInputs.values(for: ports) : try InputFiles.loadAll(inputs, for: ports)
+  }
+}
+
+/// Cores that this process may use, two threads of one core counted once.
+enum PhysicalCores {
+  static let count: Int = {
+    let logical = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    var cores: Set<String> = []
+    for cpu in 0..<logical {
+      let folder = "/sys/devices/system/cpu/cpu\(cpu)/topology/"
+      guard let core = try? String(contentsOfFile: folder + "core_id", encoding: .utf8),
+        let package = try? String(contentsOfFile: folder + "physical_package_id", encoding: .utf8)
+      else { return logical }
+      cores.insert(package + core)
+    }
+    return max(1, min(cores.count, logical))
+  }()
+}
+
+/// A model opened with the time that took.
+struct OpenedModel {
+  let session: Session
+  let loadMilliseconds: Double
+
+  init(_ path: String, threads: Int) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    session = try Session(path: path, options: SessionOptions(threads: threads))
+    loadMilliseconds = Benchmark.milliseconds(start.duration(to: clock.now))
+  }
+}

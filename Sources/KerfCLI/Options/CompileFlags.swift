@@ -1,0 +1,162 @@
+import ArgumentParser
+import Foundation
+import Kerf
+
+extension Kerf.Target: ExpressibleByArgument {}
+extension QuantizeMode: ExpressibleByArgument {}
+extension CalibrationMethod: ExpressibleByArgument {}
+
+/// `--input-shape` and `--dim`.
+struct ShapeOptions: ParsableArguments {
+  @Option(
+    name: .customLong("input-shape"),
+    help: ArgumentHelp("Shape of an input that the model leaves open, as x:1x3x224x224. Repeatable.", valueName: "name:shape"),
+    transform: InputShape.init(argument:))
+  var inputShapes: [InputShape] = []
+
+  @Option(
+    name: .customLong("dim"),
+    help: ArgumentHelp("A number for a symbolic dimension, or its bounds: N=1, T=1..512. Repeatable.", valueName: "name=value"),
+    transform: DimensionRange.init(argument:))
+  var dimensions: [DimensionRange] = []
+
+  func apply(to options: inout CompileOptions) {
+    options.inputShapes = inputShapes.map { ($0.name, $0.shape) }
+    options.dimensions = dimensions.map { ($0.name, $0.range) }
+  }
+}
+
+/// `NAME:1x3x224x224`; the name may hold colons.
+struct InputShape: Equatable {
+  var name: String
+  var shape: [Int]
+
+  init(argument: String) throws {
+    guard let colon = argument.lastIndex(of: ":"), colon != argument.startIndex else {
+      throw ValidationError("'\(argument)' is not NAME:SHAPE, as x:1x3x224x224")
+    }
+    name = String(argument[..<colon])
+    let parts = argument[argument.index(after: colon)...].split(separator: "x", omittingEmptySubsequences: false)
+    shape = try parts == [""]
+      ? []
+      : parts.map { part in
+        guard let size = Int(part), size >= 0, size <= 1 << 47 else {
+          throw ValidationError("'\(part)' in '\(argument)' is no dimension")
+        }
+        return size
+      }
+  }
+}
+
+/// `NAME=VALUE` or `NAME=MIN..MAX`.
+struct DimensionRange: Equatable {
+  var name: String
+  var range: ClosedRange<Int>
+
+  init(argument: String) throws {
+    let problem = ValidationError("'\(argument)' is not NAME=VALUE or NAME=MIN..MAX")
+    guard let equals = argument.lastIndex(of: "="), equals != argument.startIndex else { throw problem }
+    name = String(argument[..<equals])
+    let text = String(argument[argument.index(after: equals)...])
+    let bounds = text.components(separatedBy: "..")
+    guard bounds.count <= 2, let low = Int(bounds[0]), let high = Int(bounds[bounds.count - 1]), low >= 0, low <= high,
+      high <= 1 << 47
+    else { throw problem }
+    range = low...high
+  }
+}
+
+/// Bytes as `2GB`, `512MiB` or a plain number.
+struct ByteSize: Equatable, ExpressibleByArgument {
+  var bytes: Int
+
+  init?(argument: String) {
+    let units: [(String, Double)] = [
+      ("KiB", 1024), ("MiB", 1_048_576), ("GiB", 1_073_741_824), ("kB", 1e3), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9),
+      ("TB", 1e12), ("k", 1e3), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("B", 1),
+    ]
+    let unit = units.first { argument.hasSuffix($0.0) }
+    let digits = argument.dropLast(unit?.0.count ?? 0)
+    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(digits) else {
+      return nil
+    }
+    let product = value * (unit?.1 ?? 1)
+    guard product >= 1, product < 1e15 else { return nil }
+    bytes = Int(product)
+  }
+}
+
+/// Options of `compile` beyond shapes, samples and threads.
+struct CompileFlags: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("The processor the bundle is for.", valueName: "name"))
+  var target = Kerf.Target.native
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Turn weights, or weights and activations, into integers. int8 needs --samples.", valueName: "kind"))
+  var quantize: QuantizeMode?
+
+  @Option(name: .long, help: ArgumentHelp("How activation ranges follow from the samples.", valueName: "method"))
+  var calibration: CalibrationMethod?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Set the least important weights to zero: magnitude:0.8 for 80 % of each layer's.", valueName: "kind:amount"))
+  var prune: String?
+
+  @Option(name: .customLong("keep-float"), help: ArgumentHelp("ONNX node that stays float. Repeatable.", valueName: "node"))
+  var keepFloat: [String] = []
+
+  @Option(name: .customLong("disable-pass"), help: ArgumentHelp("Leave a pass out. Repeatable.", valueName: "name"))
+  var disabledPasses: [String] = []
+
+  @Option(
+    name: .customLong("print-after"),
+    help: ArgumentHelp("Print the graph to standard error after this pass.", valueName: "pass"))
+  var printAfter: String?
+
+  @Flag(name: .customLong("verify-each"), help: "Check the graph after every single edit.")
+  var verifyEach = false
+
+  @Option(
+    name: .customLong("stop-after"),
+    help: ArgumentHelp("Stop rewriting after so many edits, to find a wrong one by bisection.", valueName: "n"))
+  var stopAfter: Int?
+
+  @Flag(name: .long, help: "Turn into errors: options without effect, fallbacks to slower paths, passes that changed nothing.")
+  var strict = false
+
+  @Option(
+    name: .customLong("max-memory"),
+    help: ArgumentHelp("Memory that the compiled model and calibration may take, as 2GB or 512MiB.", valueName: "size"))
+  var maxMemory: ByteSize?
+
+  func validate() throws {
+    if let stopAfter, stopAfter < 0 { throw ValidationError("--stop-after is \(stopAfter), must not be negative") }
+  }
+
+  func apply(to options: inout CompileOptions) {
+    options.target = target
+    options.quantize = quantize
+    options.calibration = calibration ?? options.calibration
+    options.prune = prune
+    options.keepFloat = keepFloat
+    options.disabledPasses = disabledPasses
+    options.printAfter = printAfter
+    options.verifyEach = verifyEach
+    options.stopAfter = stopAfter
+    options.strict = strict
+    options.maxMemory = maxMemory?.bytes
+  }
+
+  /// Options that say nothing without another one.
+  func withoutEffect(samples: String?) -> [String] {
+    var list: [String] = []
+    if quantize == nil {
+      if calibration != nil { list.append("--calibration has no effect without --quantize") }
+      if !keepFloat.isEmpty { list.append("--keep-float has no effect without --quantize") }
+      if samples != nil { list.append("--samples has no effect without --quantize") }
+    }
+    return list
+  }
+}
