@@ -17,6 +17,7 @@ public struct Scaler: Operator {
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, classicalTypes)
+    try context.requireRankAtLeast(0, 1)
     let shape = try context.shape(0)
     for list in [offset ?? [0], scale ?? [1]] {
       guard list.count == 1 || !list.isEmpty && shape?.last.map({ $0.isEqual(to: Dim(list.count)) != false }) ?? true else {
@@ -93,6 +94,7 @@ public struct Imputer: Operator {
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, classicalTypes)
+    try context.requireRankAtLeast(0, 1)
     let x = try context.tensor(0)
     let count = x.element.isFloat ? floats?.count ?? 0 : integers?.count ?? 0
     guard count > 0 else { throw .invalid("there are no values to replace elements of type \(x.element.name)") }

@@ -1,0 +1,102 @@
+import IR
+import TestSupport
+import Testing
+
+private func close(_ a: [Float], _ b: [Float]) -> Bool {
+  a.count == b.count && zip(a, b).allSatisfy { ($0 - $1).magnitude <= 1e-5 }
+}
+
+@Suite struct SignalTests {
+  @Test func fourierTransforms() throws {
+    let x = Tensor([Float(1), 0, 0, 0], shape: [1, 4, 1])
+    #expect(close(try run(DFT(), [x])[0].floats, [1, 0, 1, 0, 1, 0, 1, 0]))
+    var half = DFT()
+    half.onesided = true
+    let ramp = Tensor([Float(1), 2, 3, 4, 5], shape: [1, 5, 1])
+    let spectrum = try run(half, [ramp])[0]
+    #expect(spectrum.shape == [1, 3, 2])
+    half.inverse = true
+    #expect(close(try run(half, [spectrum, longs([5], [])])[0].floats, [1, 2, 3, 4, 5]))
+    var inverse = DFT()
+    inverse.inverse = true
+    #expect(close(try run(inverse, [try run(DFT(), [ramp])[0]])[0].floats, [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]))
+    #expect(throws: Diagnostic.self) { try run(DFT(), [x, nil, longs([2], [])]) }
+    #expect(throws: Diagnostic.self) { try run(DFT(), [x, longs([0], [])]) }
+    #expect(throws: Diagnostic.self) { try run(DFT(), [x, longs([1 << 60], [])]) }
+  }
+
+  @Test func frames() throws {
+    let signal = Tensor([Float(1), 1, 1, 1, 1], shape: [1, 5, 1])
+    let y = try run(STFT(), [signal, longs([2], []), Tensor([Float(1), 2])])[0]
+    #expect(y.shape == [1, 2, 2, 2] && close(y.floats, [3, 0, -1, 0, 3, 0, -1, 0]))
+    #expect(throws: Diagnostic.self) { try run(STFT(), [signal, longs([0], []), Tensor([Float(1)])]) }
+    #expect(throws: Diagnostic.self) { try run(STFT(), [signal, longs([1], []), nil, longs([6], [])]) }
+  }
+
+  @Test func windows() throws {
+    var symmetric = HannWindow()
+    symmetric.periodic = false
+    #expect(close(try run(symmetric, [longs([3], [])])[0].floats, [0, 1, 0]))
+    #expect(close(try run(HannWindow(), [longs([4], [])])[0].floats, [0, 0.5, 1, 0.5]))
+    #expect(close(try run(BlackmanWindow(), [longs([2], [])])[0].floats, [0, 1]))
+    #expect(close(try run(HammingWindow(), [longs([2], [])])[0].floats, [4.0 / 46, 1]))
+    #expect(try run(symmetric, [longs([1], [])])[0].floats == [1])
+    #expect(try run(symmetric, [longs([0], [])])[0].shape == [0])
+    #expect(throws: Diagnostic.self) { try run(symmetric, [longs([-1], [])]) }
+    let mel = [longs([3], []), longs([8], []), longs([16000], []), Tensor(scalar: Float(0)), Tensor(scalar: Float(8000))]
+    #expect(try run(MelWeightMatrix(), mel)[0].shape == [5, 3])
+    #expect(throws: Diagnostic.self) { try run(MelWeightMatrix(), mel[..<2] + [longs([0], [])] + mel[3...]) }
+  }
+
+  struct Sum: Sendable {
+    var equation: String
+    var shapes: [[Int]]
+    var expected: [Float]
+    var shape: [Int]
+  }
+
+  static let sums: [Sum] = [
+    Sum(equation: "ij,jk->ik", shapes: [[2, 2], [2, 2]], expected: [2, 3, 6, 11], shape: [2, 2]),
+    Sum(equation: "ii->i", shapes: [[2, 2]], expected: [0, 3], shape: [2]),
+    Sum(equation: "ii", shapes: [[2, 2]], expected: [3], shape: []),
+    Sum(equation: "...i -> ...", shapes: [[2, 3]], expected: [3, 12], shape: [2]),
+    Sum(equation: "ba", shapes: [[2, 3]], expected: [0, 3, 1, 4, 2, 5], shape: [3, 2]),
+    Sum(equation: "i,i,i->", shapes: [[3], [3], [3]], expected: [9], shape: []),
+    Sum(equation: "ab,cd->", shapes: [[2, 2], [2, 2]], expected: [36], shape: []),
+    Sum(equation: "...ij,...jk->...ik", shapes: [[2, 1, 2], [2, 1]], expected: [1, 3], shape: [2, 1, 1]),
+  ]
+
+  @Test(arguments: sums) func einstein(_ sum: Sum) throws {
+    var op = Einsum()
+    try op.setAttribute("equation", .string(Array(sum.equation.utf8)))
+    let result = try run(op, sum.shapes.map { counting($0) })[0]
+    #expect(result.shape == sum.shape && result.floats == sum.expected)
+    #expect(try run(op, sum.shapes.map { try run(Cast(to: .int32), [counting($0)])[0] })[0].type == .int32)
+  }
+
+  @Test(arguments: ["ij", "i,j->", "i->j", "i->ii", "i..->", "i.j.->", "1->1", ",", "->ij"])
+  func equationsThatDoNotFit(_ equation: String) throws {
+    var op = Einsum()
+    try op.setAttribute("equation", .string(Array(equation.utf8)))
+    #expect(throws: Diagnostic.self) { try run(op, [counting([3])]) }
+  }
+
+  @Test func determinants() throws {
+    #expect(try run(Det(), [Tensor([Float(1), 2, 3, 4, 0, 0, 0, 1], shape: [2, 2, 2])])[0].floats == [-2, 0])
+    #expect(try run(Det(), [Tensor([Float](), shape: [0, 0])])[0] == Tensor(scalar: Float(1)))
+    #expect(throws: Diagnostic.self) { try run(Det(), [counting([2, 3])]) }
+  }
+
+  @Test func randomNumbersFollowTheSeed() throws {
+    var op = RandomNormal()
+    op.shape = [1000]
+    op.seed = 3
+    let numbers = try op.evaluate([], EvaluationContext(outputCount: 1))[0].tensor
+    #expect(numbers == (try op.evaluate([], EvaluationContext(outputCount: 1))[0].tensor))
+    let mean = (numbers?.floats.reduce(0, +) ?? 0) / 1000
+    #expect(mean.magnitude < 0.2 && !RandomNormal.isDeterministic)
+    op.shape = [1 << 46]
+    #expect(throws: Diagnostic.self) { try op.evaluate([], EvaluationContext(outputCount: 1)) }
+    #expect(try run(Dropout(), [counting([4])], outputs: 2)[0] == counting([4]))
+  }
+}
