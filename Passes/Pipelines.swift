@@ -84,7 +84,8 @@ public enum Pipelines {
   /// One of every pass, with its default options.
   public static let allPasses: [any Pass] = {
     var passes: [any Pass] = []
-    for pass in lossless().passes + [PruneWeights(.magnitude(0.5))] where !passes.contains(where: { $0.name == pass.name }) { passes.append(pass) }
+    let others: [any Pass] = [PruneWeights(.magnitude(0.5)), RulePass(SinkDequantize())]
+    for pass in lossless().passes + others where !passes.contains(where: { $0.name == pass.name }) { passes.append(pass) }
     return passes
   }()
 

@@ -2,11 +2,13 @@ import IR
 
 /// A transformation of a whole graph. Leaves a graph that verifies, or throws.
 ///
-/// Every edit goes through the context, which counts, verifies, logs and stops. A pass runs once on the graph and once
-/// on every body of a control flow node.
+/// Every edit goes through the context, which counts, verifies, logs and stops. A pass runs on every body of a control
+/// flow node and then on the graph.
 public protocol Pass: Sendable {
   /// Verb and object, as on the command line: `fold-constants`.
   var name: String { get }
+  /// Whether it also runs on the bodies of control flow. A pass that holds handles of one graph must not.
+  var entersBodies: Bool { get }
   func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic)
 }
 
@@ -143,10 +145,12 @@ public final class PassContext {
 }
 
 extension Pass {
+  public var entersBodies: Bool { true }
+
   /// Runs the pass on the bodies inside the graph, innermost first, then on the graph.
   func runEverywhere(on graph: inout Graph, _ context: PassContext, depth: Int = 0) throws(Diagnostic) {
     guard depth < 64 else { return }
-    let parents = graph.orderedNodes.filter { !$0.op.subgraphs.isEmpty }
+    let parents = entersBodies ? graph.orderedNodes.filter { !$0.op.subgraphs.isEmpty } : []
     for node in parents {
       var op = node.op
       let before = context.totalEdits

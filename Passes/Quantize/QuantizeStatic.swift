@@ -6,6 +6,8 @@ import IR
 ///     Conv(x, w)  →  Conv(Dequantize(Quantize(x)), Dequantize(w8))
 public struct QuantizeStatic: Pass {
   public let name = "quantize-static"
+  // Plan and ranges hold values of the outer graph.
+  public let entersBodies = false
   let plan: QuantizationPlan
   let ranges: [ValueID: ValueRange]
 
