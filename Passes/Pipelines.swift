@@ -35,6 +35,7 @@ public enum Pipelines {
       RulePass(RecoverGelu()),
       RulePass(RecoverSwish()),
       RulePass(RecoverSoftmax()),
+      RulePass(RecoverGlobalAveragePool()),
       RulePass(RecoverLayerNormalization()),
     ])
   }

@@ -1,6 +1,6 @@
 import IR
 
-/// Recognizes Swish, HardSwish and Mish written out.
+/// Recognizes Swish, HardSwish, HardSigmoid and Mish written out.
 ///
 ///     before: %x · Sigmoid(%x · a)    %x · Clip(%x + 3, 0, 6) / 6    %x · HardSigmoid(%x) {1/6, 1/2}    %x · Tanh(Softplus(%x))
 ///     after:  Swish(%x) {alpha=a}     HardSwish(%x)                  HardSwish(%x)                      Mish(%x)
@@ -9,9 +9,11 @@ public struct RecoverSwish: RewriteRule {
   public init() {}
 
   public func rewrite(_ op: any BinaryNumberOperator, at node: Node, in graph: Graph) -> Outcome {
-    guard let product = Product(node, graph), product.factors.count == 2, let element = graph.element(node.outputs[0]),
-      element != .float64
-    else { return .noMatch }
+    guard let product = Product(node, graph), let element = graph.element(node.outputs[0]), element != .float64 else {
+      return .noMatch
+    }
+    if product.factors.count == 1 { return hardSigmoid(product, node, element, graph) }
+    guard product.factors.count == 2 else { return .noMatch }
     for (x, factor) in [(0, 1), (1, 0)].map({ (product.factors[$0], product.factors[$1]) })
     where graph.haveSameType(x, node.outputs[0]) {
       guard let (op, nodes) = function(product, x, factor, element, graph) else { continue }
@@ -21,10 +23,20 @@ public struct RecoverSwish: RewriteRule {
     return .noMatch
   }
 
+  /// Clip(x + 3, 0, 6) / 6
+  private func hardSigmoid(_ product: Product, _ node: Node, _ element: ElementType, _ graph: Graph) -> Outcome {
+    guard product.hasCoefficient(1.0 / 6, element), let (x, nodes) = clippedSum(product.factors[0], element, graph),
+      graph.haveSameType(x, node.outputs[0])
+    else { return .noMatch }
+    var op = HardSigmoid()
+    op.alpha = 1.0 / 6
+    return .patch(.replacing(node, with: op, [x], absorbing: product.inner + nodes, "recognized HardSigmoid"))
+  }
+
   private func function(
     _ product: Product, _ x: ValueID, _ factor: ValueID, _ element: ElementType, _ graph: Graph
   ) -> (any Operator, [NodeID])? {
-    if let nodes = clippedSum(factor, x, element, graph) {
+    if let (inner, nodes) = clippedSum(factor, element, graph), inner == x {
       return product.hasCoefficient(1.0 / 6, element) ? (HardSwish(), nodes) : nil
     }
     guard product.coefficient == 1 else { return nil }
@@ -46,11 +58,11 @@ public struct RecoverSwish: RewriteRule {
     return (Mish(), [tanh, softplus])
   }
 
-  /// Clip(x + 3, 0, 6)
-  private func clippedSum(_ value: ValueID, _ x: ValueID, _ element: ElementType, _ graph: Graph) -> [NodeID]? {
-    guard let (argument, _, clip) = graph.soleArgument(value, of: Clip.self), let (inner, three, sum) = graph.soleSum(argument),
-      inner == x, three == 3, graph.scalar(graph[clip]?.input(1)) == 0, graph.scalar(graph[clip]?.input(2)) == 6
+  /// x, where a value is Clip(x + 3, 0, 6).
+  private func clippedSum(_ value: ValueID, _ element: ElementType, _ graph: Graph) -> (ValueID, [NodeID])? {
+    guard let (argument, _, clip) = graph.soleArgument(value, of: Clip.self), let (x, three, sum) = graph.soleSum(argument),
+      three == 3, graph.scalar(graph[clip]?.input(1)) == 0, graph.scalar(graph[clip]?.input(2)) == 6
     else { return nil }
-    return [clip, sum]
+    return (x, [clip, sum])
   }
 }

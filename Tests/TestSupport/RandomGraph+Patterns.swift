@@ -153,7 +153,8 @@ extension RandomGraph {
     guard let x = value(rank: 3...4) else { return false }
     var mean = ReduceMean()
     mean.keepdims = random.chance(50)
-    keep(try node(mean, [x, constant([-1])]))
+    let axes = shape(x).count == 4 && random.chance(50) ? [2, 3] : [-1]
+    keep(try node(mean, [x, constant(axes)]))
     return true
   }
 
