@@ -1,7 +1,7 @@
 import CSystem
 
-/// Writes files whole or not at all: to a temporary file in the same folder, flushed, read back, renamed, and the folder
-/// flushed. Whenever the process or the machine stops, the name has the old file, none, or the new one.
+/// Writes files whole or not at all: to a temporary file in the same folder, flushed, read back, renamed, and the
+/// folder flushed. Whenever the process or the machine stops, the name has the old file, none, or the new one.
 public enum AtomicFile {
   public static func write(_ bytes: [UInt8], to path: String) throws(BundleError) {
     let failure: BundleError? = bytes.withUnsafeBytes { buffer in
@@ -15,7 +15,9 @@ public enum AtomicFile {
 
   public static func write(_ bytes: UnsafeRawBufferPointer, to path: String) throws(BundleError) {
     let name = [UInt8](path.utf8)
-    guard !name.isEmpty, !name.contains(0), name.last != 47 else { throw .system("'\(printable(name))' is no file name") }
+    guard !name.isEmpty, !name.contains(0), name.last != 47 else {
+      throw .system("'\(printable(name))' is no file name")
+    }
     let final = name + [0]
     let temporary = temporaryName(name)
     let result = replace(final, temporary, bytes)

@@ -11,8 +11,8 @@ public final class BundleFile: @unchecked Sendable {
 
   /// Maps a regular file.
   ///
-  /// The file must not be changed in place while it is mapped (cutting it short ends the process with SIGBUS); replacing it
-  /// by renaming another over it, as `AtomicFile` does, is fine.
+  /// The file must not be changed in place while it is mapped (cutting it short ends the process with SIGBUS);
+  /// replacing it by renaming another over it, as `AtomicFile` does, is fine.
   public init(path: String) throws(BundleError) {
     let name = path.utf8.contains(0) ? [0] : [UInt8](path.utf8) + [0]
     let file = name.withUnsafeBufferPointer { csystem_open_read(charPointer($0)) }
@@ -24,7 +24,8 @@ public final class BundleFile: @unchecked Sendable {
     else {
       _ = csystem_close(file)
       let reason =
-        result != 0 ? errorText(result) : status.is_regular != 1 ? "it is no regular file" : "it is empty or too large to map"
+        result != 0
+        ? errorText(result) : status.is_regular != 1 ? "it is no regular file" : "it is empty or too large to map"
       throw .system("cannot read '\(printable([UInt8](path.utf8)))': \(reason)")
     }
     self.path = path

@@ -28,8 +28,8 @@
 /// | 32..<64 | hash of the section: SHA-256 of the SHA-256 hashes of its pieces of 1 MiB (`SectionHash`) |
 /// | 64..<96 | zero |
 ///
-/// Sections lie in the order of the table, each at the first aligned offset after the one before; bytes between are zero;
-/// the last ends the file. So there is one file for one content.
+/// Sections lie in the order of the table, each at the first aligned offset after the one before; bytes between are
+/// zero; the last ends the file. So there is one file for one content.
 public enum BundleFormat {
   public static let magic: [UInt8] = [0x89, 0x4B, 0x52, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
   public static let major: UInt16 = 1

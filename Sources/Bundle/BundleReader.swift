@@ -60,7 +60,9 @@ public struct BundleReader {
   private mutating func readHeader() throws(BundleError) {
     let size = BundleFormat.headerBytes
     for (index, byte) in BundleFormat.magic.enumerated() {
-      guard index < bytes.count, bytes[index] == byte else { throw .notABundle("the first bytes differ from a bundle's") }
+      guard index < bytes.count, bytes[index] == byte else {
+        throw .notABundle("the first bytes differ from a bundle's")
+      }
     }
     guard bytes.count >= size else { throw .damaged("it has \(bytes.count) bytes, the header alone takes \(size)") }
     let crc = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<size - 4]))

@@ -1,5 +1,5 @@
-/// Reads a section from front to back. Every read compares with the bytes left; counts are compared with the least bytes
-/// their elements take before anything is allocated.
+/// Reads a section from front to back. Every read compares with the bytes left; counts are compared with the least
+/// bytes their elements take before anything is allocated.
 struct ByteCursor {
   let bytes: UnsafeRawBufferPointer
   private(set) var position = 0

@@ -1,7 +1,7 @@
 /// What `ProgramVerifier` finds out on its way: when values exist and how long they are needed.
 ///
-/// Times are step indices. `early` (-2) is before the run, from the dimensions of the inputs alone; `start` (-1) is when
-/// the inputs are there; n is when step n has run; `never` marks what nothing defines.
+/// Times are step indices. `early` (-2) is before the run, from the dimensions of the inputs alone; `start` (-1) is
+/// when the inputs are there; n is when step n has run; `never` marks what nothing defines.
 public struct ProgramAnalysis: Sendable {
   public static let early: Int32 = -2
   public static let start: Int32 = -1

@@ -45,7 +45,8 @@ extension ProgramVerifier {
     for output in step.outputs where output != -1 {
       let slot = program.slots[Int(output)]
       if case .kernel = step.kind, slot.storage == .host {
-        throw .program("step \(index) ('\(printable(step.name))') writes slot \(output), which only host calls can write")
+        throw .program(
+          "step \(index) ('\(printable(step.name))') writes slot \(output), which only host calls can write")
       }
       if slot.storage == .host { continue }
       for dim in slot.dims where analysis.ready[Int(dim)] >= limit {
@@ -80,7 +81,8 @@ extension ProgramVerifier {
     }
   }
 
-  /// A value handed over between a step and a body: same type, same rank up to `rankDifference`, both or none host values.
+  /// A value handed over between a step and a body: same type, same rank up to `rankDifference`, both or none host
+  /// values.
   private func fits(
     _ outer: Int32, _ inner: Slot, _ what: String, _ index: Int, rankDifference: Int = 0
   ) throws(BundleError) {
@@ -152,7 +154,8 @@ extension ProgramVerifier {
     guard states >= 0, scanned >= 1, states <= step.inputs.count, scanned <= step.inputs.count - states,
       body.outputs.count >= states
     else {
-      throw .program("step \(index) ('\(printable(step.name))') has \(states) states and \(scanned) scanned inputs, too many")
+      throw .program(
+        "step \(index) ('\(printable(step.name))') has \(states) states and \(scanned) scanned inputs, too many")
     }
     try count(step.inputs.count, body.inputs.count, "inputs", step, index)
     try count(step.outputs.count, body.outputs.count, "outputs", step, index)
@@ -168,7 +171,9 @@ extension ProgramVerifier {
   private func checkScanAttribute(
     _ step: Step, _ index: Int, _ k: Int, states: Int, scanned: Int
   ) throws(BundleError) {
-    guard case .int(let value) = step.attributes[k] else { throw .program("step \(index): attribute \(k) is not an integer") }
+    guard case .int(let value) = step.attributes[k] else {
+      throw .program("step \(index): attribute \(k) is not an integer")
+    }
     let number = k / 2
     var limit = 2
     if k % 2 == 0 {

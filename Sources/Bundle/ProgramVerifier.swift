@@ -79,7 +79,9 @@ public struct ProgramVerifier {
       guard offset <= weightBytes, length <= weightBytes - offset else {
         throw .program("slot \(index) is at \(offset) + \(length) of \(weightBytes) bytes of weights")
       }
-      guard offset % 64 == 0 else { throw .program("slot \(index) is at weight offset \(offset), not a multiple of 64") }
+      guard offset % 64 == 0 else {
+        throw .program("slot \(index) is at weight offset \(offset), not a multiple of 64")
+      }
       analysis.defined[index] = ProgramAnalysis.start
     case .alias(let base): try checkAlias(slot, index, base)
     default: break
@@ -95,14 +97,18 @@ public struct ProgramVerifier {
   }
 
   private func checkAlias(_ slot: Slot, _ index: Int, _ base: Int32) throws(BundleError) {
-    guard base >= 0, base < index else { throw .program("slot \(index) is an alias of slot \(base), which is not earlier") }
+    guard base >= 0, base < index else {
+      throw .program("slot \(index) is an alias of slot \(base), which is not earlier")
+    }
     let target = program.slots[Int(base)]
     guard target.storage != .host, target.type != ElementType.packed else {
       throw .program("slot \(index) is an alias of slot \(base), which holds no tensor")
     }
     guard ElementType.width(target.type) == ElementType.width(slot.type) else {
       throw .program(
-        "slot \(index) of \(ElementType.name(slot.type)) is an alias of slot \(base) of \(ElementType.name(target.type))")
+        "slot \(index) of \(ElementType.name(slot.type)) is an alias of slot \(base) of "
+          + ElementType.name(target.type)
+      )
     }
   }
 
@@ -119,7 +125,9 @@ public struct ProgramVerifier {
       analysis.defined[slot] = ProgramAnalysis.start
     }
     for (index, slot) in program.slots.enumerated() where slot.storage == .input {
-      guard analysis.defined[index] == ProgramAnalysis.start else { throw .program("slot \(index) belongs to no input") }
+      guard analysis.defined[index] == ProgramAnalysis.start else {
+        throw .program("slot \(index) belongs to no input")
+      }
     }
   }
 
@@ -184,7 +192,8 @@ public struct ProgramVerifier {
     }
     if expression.kind == .element {
       guard slot.type == ElementType.int32 || slot.type == ElementType.int64 || slot.type == ElementType.bool else {
-        throw .program("expression \(index) reads an element of slot \(number), which is \(ElementType.name(slot.type))")
+        throw .program(
+          "expression \(index) reads an element of slot \(number), which is \(ElementType.name(slot.type))")
       }
     } else {
       guard expression.b < slot.dims.count else {

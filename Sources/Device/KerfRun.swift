@@ -1,4 +1,5 @@
-// kerf-run: runs a bundle on arrays. Built as Embedded Swift together with Bundle and Runtime by scripts/build-device.sh.
+// kerf-run: runs a bundle on arrays. Built as Embedded Swift together with Bundle and Runtime by
+// scripts/build-device.sh.
 
 import Bundle
 import CSystem

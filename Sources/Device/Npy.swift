@@ -76,7 +76,9 @@ struct NpyHeader {
     else { throw .input("'\(path)': the header has no type, order or shape") }
     for entry in Self.codes where Self.begins(text, at: descr, with: "'" + entry.code + "'") { type = entry.type }
     guard type != 0 else { throw .input("'\(path)': its element type is not one that a model can take") }
-    guard Self.begins(text, at: order, with: "False") else { throw .input("'\(path)' is in Fortran order, expected C order") }
+    guard Self.begins(text, at: order, with: "False") else {
+      throw .input("'\(path)' is in Fortran order, expected C order")
+    }
     try parseShape(text, shape, path)
   }
 
@@ -95,7 +97,9 @@ struct NpyHeader {
         if number >= 0 { dims.append(number) }
         number = -1
         if text[index] == 41 {
-          guard dims.count <= ProgramLimits.rank else { throw .input("'\(path)' has rank \(dims.count), at most 8 is allowed") }
+          guard dims.count <= ProgramLimits.rank else {
+            throw .input("'\(path)' has rank \(dims.count), at most 8 is allowed")
+          }
           return
         }
       case 32: break

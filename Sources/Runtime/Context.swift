@@ -13,8 +13,8 @@ public struct ContextOptions: Sendable {
   public init() {}
 }
 
-/// Runs a model, one run at a time: owns the arena, the plans and all other memory that changes. Not for several threads at
-/// once; make one context per thread.
+/// Runs a model, one run at a time: owns the arena, the plans and all other memory that changes. Not for several
+/// threads at once; make one context per thread.
 public final class Context {
   public let model: Model
   private let state: RunState
@@ -45,8 +45,8 @@ public final class Context {
 
   // MARK: Running
 
-  /// Runs on tensors, in the order of `model.inputs`. After a first run with the same shapes this allocates nothing, except
-  /// in host calls.
+  /// Runs on tensors, in the order of `model.inputs`. After a first run with the same shapes this allocates nothing,
+  /// except in host calls.
   public func run(_ inputs: [TensorView]) throws(RuntimeError) {
     hasRun = false
     try checkCount(inputs.count)
@@ -103,7 +103,8 @@ public final class Context {
 
   private func set(_ index: Int, _ view: TensorView) throws(RuntimeError) {
     let slot = model.unit.program.slots[Int(model.unit.program.inputs[index].slot)]
-    guard view.tensor.type == Int32(slot.type), view.tensor.rank == Int32(slot.dims.count), slot.storage == .input else {
+    guard view.tensor.type == Int32(slot.type), view.tensor.rank == Int32(slot.dims.count), slot.storage == .input
+    else {
       return try refuse(model.inputs[index], view)
     }
     if view.tensor.data == nil, view.count > 0 {

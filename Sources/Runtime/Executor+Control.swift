@@ -185,7 +185,8 @@ extension Executor {
 
   /// Adds one element to a scanned output.
   private func append(
-    _ state: LoopState, _ number: Int, _ element: UnsafeMutablePointer<kerf_tensor>?, trip: Int64, _ index: Int, _ plan: Plan
+    _ state: LoopState, _ number: Int, _ element: UnsafeMutablePointer<kerf_tensor>?, trip: Int64, _ index: Int,
+    _ plan: Plan
   ) throws(RuntimeError) {
     guard let element, let bytes = element.checkedBytes else { return }
     let shape = state.elementShapes + number
@@ -196,7 +197,9 @@ extension Executor {
         "\(plan.stepName(index)): scanned output \(number) is \(element.shape) in trip \(trip), \(shape.shape) before")
     }
     let (used, overflow) = bytes.multipliedReportingOverflow(by: UInt64(trip))
-    guard !overflow, used < 1 << 47 else { throw .memory("\(plan.stepName(index)): scanned output \(number) is too large") }
+    guard !overflow, used < 1 << 47 else {
+      throw .memory("\(plan.stepName(index)): scanned output \(number) is too large")
+    }
     try state.scanned[number].extend(used + bytes, keeping: used, state.memory)
     if bytes > 0, let from = element.pointee.data, let to = state.scanned[number].base {
       (to + Int(used)).copyMemory(from: from, byteCount: Int(bytes))

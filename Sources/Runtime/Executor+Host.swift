@@ -37,10 +37,14 @@ extension Executor {
     let slot = unit.program.steps[index].outputs[number]
     switch result {
     case .host(let value):
-      guard isHost(slot) else { throw .host("\(plan.stepName(index)): result \(number) is a host value, expected a tensor") }
+      guard isHost(slot) else {
+        throw .host("\(plan.stepName(index)): result \(number) is a host value, expected a tensor")
+      }
       hostValues[Int(slot)] = value
     case .tensor(let type, let dims, let bytes):
-      guard !isHost(slot) else { throw .host("\(plan.stepName(index)): result \(number) is a tensor, expected a host value") }
+      guard !isHost(slot) else {
+        throw .host("\(plan.stepName(index)): result \(number) is a tensor, expected a host value")
+      }
       try store(type, dims, bytes, output: number, of: index, plan)
     case .absent:
       guard isHost(slot) else { throw .host("\(plan.stepName(index)): result \(number) is missing") }

@@ -251,7 +251,9 @@ final class Executor {
     for (axis, dim) in slot.dims.enumerated() where unit.analysis.ready[Int(dim)] < Int32(index) {
       guard plan.values[Int(dim)] == source.dims[axis] else {
         throw .step(
-          "\(plan.stepName(index)): output \(number) is \(source.shape), expected \(plan.values[Int(dim)]) on axis \(axis)")
+          "\(plan.stepName(index)): output \(number) is \(source.shape), expected \(plan.values[Int(dim)]) "
+            + "on axis \(axis)"
+        )
       }
     }
     guard let bytes = source.checkedBytes else {

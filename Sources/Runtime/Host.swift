@@ -1,7 +1,8 @@
 import Bundle
 import Kernels
 
-/// A value that only host calls understand (strings, sequences, optionals, maps, tensors of unknown rank). Subclasses hold it.
+/// A value that only host calls understand (strings, sequences, optionals, maps, tensors of unknown rank). Subclasses
+/// hold it.
 open class HostValue: @unchecked Sendable {
   public init() {}
 }
@@ -66,7 +67,8 @@ extension Step {
 extension UInt8 {
   fileprivate var isNameByte: Bool {
     switch self {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"),
       UInt8(ascii: "_"), UInt8(ascii: "."):
       true
     default: false

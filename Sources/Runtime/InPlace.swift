@@ -1,8 +1,8 @@
 import Bundle
 import Kernels
 
-/// The operations that may write over one of their inputs: those that read each element no later than they write its place
-/// and never use that input as an index. A bundle cannot widen this.
+/// The operations that may write over one of their inputs: those that read each element no later than they write its
+/// place and never use that input as an index. A bundle cannot widen this.
 func mayOverwrite(operation: UInt16, input: Int) -> Bool {
   switch Int(operation) {
   case KERF_OP_UNARY_F32, KERF_OP_UNARY_INT, KERF_OP_SCALE_SHIFT_F32, KERF_OP_LUT_U8, KERF_OP_SOFTMAX_F32, KERF_OP_COPY,

@@ -45,7 +45,8 @@ final class LoadedProgram: @unchecked Sendable {
   let hasHostSlots: Bool
 
   init(
-    _ program: Program, _ analysis: ProgramAnalysis, weights: UnsafeRawPointer?, isaMask: UInt32, sites counter: inout Int
+    _ program: Program, _ analysis: ProgramAnalysis, weights: UnsafeRawPointer?, isaMask: UInt32,
+    sites counter: inout Int
   ) throws(RuntimeError) {
     self.program = program
     self.analysis = analysis

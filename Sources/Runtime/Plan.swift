@@ -1,8 +1,8 @@
 import Bundle
 import Kernels
 
-/// Everything about a run that follows from the dimensions of the inputs: dimensions of slots, prepared calls, places in the
-/// arena. The calls point into tables that stay where they are; only data pointers change from run to run.
+/// Everything about a run that follows from the dimensions of the inputs: dimensions of slots, prepared calls, places
+/// in the arena. The calls point into tables that stay where they are; only data pointers change from run to run.
 final class Plan {
   let unit: LoadedProgram
   /// Dimensions of all tensor inputs, one after the other.
@@ -232,7 +232,9 @@ final class Plan {
       let output = Int(unit.program.steps[index].outputs[0])
       let from = Int(owner[output])
       let to = Int(owner[Int(root)])
-      guard from >= 0, to >= 0, intervals[from].bytes == intervals[to].bytes, intervals[to].last == index else { continue }
+      guard from >= 0, to >= 0, intervals[from].bytes == intervals[to].bytes, intervals[to].last == index else {
+        continue
+      }
       intervals[to].last = intervals[from].last
       intervals[from].bytes = 0
       owner[output] = Int32(to)

@@ -1,8 +1,8 @@
 import Bundle
 import Kernels
 
-/// A dense row-major tensor in somebody else's memory: an input that the caller holds, or an output that is valid until the
-/// context runs again.
+/// A dense row-major tensor in somebody else's memory: an input that the caller holds, or an output that is valid until
+/// the context runs again.
 public struct TensorView {
   var tensor: kerf_tensor
 
@@ -36,7 +36,8 @@ public struct TensorView {
     }
   }
 
-  /// Bytes of the elements; nil when a dimension is negative, the type is none of a tensor or the product is out of range.
+  /// Bytes of the elements; nil when a dimension is negative, the type is none of a tensor or the product is out of
+  /// range.
   public var byteCount: Int? {
     var copy = tensor
     return withUnsafeMutablePointer(to: &copy) { $0.checkedBytes.map { Int($0) } }

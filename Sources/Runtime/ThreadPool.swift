@@ -1,7 +1,7 @@
 import Kernels
 
-/// Threads that share the work of one step at a time. One pool may serve several models and contexts: a context that finds
-/// it busy computes alone.
+/// Threads that share the work of one step at a time. One pool may serve several models and contexts: a context that
+/// finds it busy computes alone.
 public final class ThreadPool: @unchecked Sendable {
   let pool: OpaquePointer?
 

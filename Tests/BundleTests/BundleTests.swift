@@ -10,7 +10,9 @@ func sampleProgram() -> Program {
     Slot(type: 1, dims: [1], storage: .input), Slot(type: 1, dims: [1], storage: .arena),
   ]
   body.steps = [Step(kind: .kernel(57), inputs: [2], outputs: [3], name: Array("copy".utf8))]
-  body.inputs = [Port(name: Array("i".utf8), slot: 0), Port(name: Array("c".utf8), slot: 1), Port(name: [120], slot: 2)]
+  body.inputs = [
+    Port(name: Array("i".utf8), slot: 0), Port(name: Array("c".utf8), slot: 1), Port(name: [120], slot: 2),
+  ]
   body.outputs = [Port(name: [99], slot: 1), Port(name: [121], slot: 3), Port(name: [122], slot: 2)]
 
   var program = Program()

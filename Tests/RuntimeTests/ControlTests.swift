@@ -73,7 +73,8 @@ func loopProgram() -> Program {
 
 func loopInputs(trips: Int64, keep: Bool = true, limit: Int64 = 1000) -> [Tensor] {
   [
-    Tensor.int64([], [trips]), Tensor.bool(keep), Tensor.int64([], [limit]), Tensor.int64([1], [0]), Tensor.int64([1], [1]),
+    Tensor.int64([], [trips]), Tensor.bool(keep), Tensor.int64([], [limit]), Tensor.int64([1], [0]),
+    Tensor.int64([1], [1]),
   ]
 }
 
@@ -166,6 +167,7 @@ final class TestProvider: HostProvider, @unchecked Sendable {
   override func evaluate(_ call: HostCall, inputs: [HostArgument]) throws(RuntimeError) -> [HostResult] {
     switch (call.text, inputs.first) {
     case (Array("%s = split(%n)".utf8), .tensor(let view)?):
+      guard view.bytes.count >= 8 else { throw .host("split needs a number") }
       let n = Int(view.bytes.loadUnaligned(as: Int64.self))
       return [.host(Strings((0..<max(0, min(n, 100))).map { String(repeating: "a", count: $0) }))]
     case (Array("%y = count(%s)".utf8), .host(let value as Strings)?):

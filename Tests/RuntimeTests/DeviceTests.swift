@@ -66,7 +66,8 @@ private func deviceCases() -> [(name: String, program: Program, weights: [UInt8]
   ]
 }
 
-/// With KERF_DEVICE_CASES set to a folder, writes bundles with inputs and expected outputs there for scripts/test-device.sh.
+/// With KERF_DEVICE_CASES set to a folder, writes bundles with inputs and expected outputs there for
+/// scripts/test-device.sh.
 @Test func deviceCasesRunOnTheHost() throws {
   let folder = ProcessInfo.processInfo.environment["KERF_DEVICE_CASES"]
   for (name, program, weights, inputs) in deviceCases() {

@@ -29,7 +29,8 @@ func forged(program: [UInt8], weights: [UInt8]) -> [UInt8] {
     end += bytes.count
   }
   var header = BundleFormat.magic + little(UInt16(1)) + little(UInt16(0)) + little(UInt32(128)) + little(UInt64(end))
-  header += little(UInt32(sections.count)) + little(UInt32(0)) + little(UInt32(0)) + little(UInt32(0)) + little(UInt64(0))
+  header +=
+    little(UInt32(sections.count)) + little(UInt32(0)) + little(UInt32(0)) + little(UInt32(0)) + little(UInt64(0))
   header += [UInt8](repeating: 0, count: 32) + SHA256.hash(table).bytes + [UInt8](repeating: 0, count: 12)
   header += little(header.withUnsafeBytes { CRC32C.checksum($0) })
   var file = header + table
@@ -58,9 +59,11 @@ func seeds() -> [(Program, [UInt8])] {
   gather.kernel(KERF_OP_GATHER, [sum, index], [picked], [.int(0)])
   gather.kernel(KERF_OP_TRANSPOSE, [picked], [turned], [.int(1), .int(0)])
   gather.kernel(KERF_OP_SLICE, [turned], [half], [.int(0), .int(1), .int(1), .int(1)])
-  gather.kernel(KERF_OP_SCATTER_ND, [sum, gather.slot(KERF_I64, [two, two], .weights(offset: 0, length: 32)), index], [
-    gather.slot(KERF_I64, dims)
-  ], [.int(1)])
+  gather.kernel(
+    KERF_OP_SCATTER_ND, [sum, gather.slot(KERF_I64, [two, two], .weights(offset: 0, length: 32)), index],
+    [
+      gather.slot(KERF_I64, dims)
+    ], [.int(1)])
   gather.output("y", half)
   gather.output("z", 6)
   return [

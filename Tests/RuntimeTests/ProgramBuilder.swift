@@ -37,7 +37,9 @@ struct ProgramBuilder {
     return result
   }
 
-  mutating func output(_ name: String, _ slot: Int32) { program.outputs.append(Port(name: Array(name.utf8), slot: slot)) }
+  mutating func output(_ name: String, _ slot: Int32) {
+    program.outputs.append(Port(name: Array(name.utf8), slot: slot))
+  }
 
   mutating func kernel(
     _ operation: Int, _ inputs: [Int32], _ outputs: [Int32], _ attributes: [Step.Attribute] = [], inPlace: Int32 = -1
@@ -50,7 +52,8 @@ struct ProgramBuilder {
   }
 
   mutating func step(
-    _ kind: Step.Kind, _ inputs: [Int32], _ outputs: [Int32], _ bodies: [Int32] = [], _ attributes: [Step.Attribute] = []
+    _ kind: Step.Kind, _ inputs: [Int32], _ outputs: [Int32], _ bodies: [Int32] = [],
+    _ attributes: [Step.Attribute] = []
   ) {
     var step = Step(kind: kind, inputs: inputs, outputs: outputs, attributes: attributes, name: Array("control".utf8))
     step.bodies = bodies
