@@ -1,0 +1,43 @@
+#!/bin/bash
+# Everything CI checks, in order of cost: format, layers, tests in release, conformance, real models, sanitizers, device.
+# Parts that need files beside the project are skipped with a word where those are absent.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+shared=${SHARED:-../shared}
+venv=.build/venv
+release=(-c release -Xswiftc -enable-testing)
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+step "format"
+swift format lint --strict --recursive --parallel Package.swift IR Passes Sources Tests
+
+step "build, with the explicit-import check"
+swift build "${release[@]}" --build-tests --explicit-target-dependency-import-check error
+
+step "tests"
+swift test "${release[@]}" --skip-build --parallel
+
+kerf=$(swift build "${release[@]}" --show-bin-path)/kerf
+
+step "conformance"
+if [ -f "$shared/conformance/generate.py" ]; then
+  if [ ! -e $venv/onnx ]; then
+    python3 -m venv $venv
+    $venv/bin/pip install --quiet --disable-pip-version-check numpy onnx
+    touch $venv/onnx
+  fi
+  [ -d .build/conformance ] || $venv/bin/python "$shared/conformance/generate.py" --out .build/conformance >/dev/null
+  "$kerf" conformance .build/conformance --manifest Tests/Conformance/manifest.txt --threads 2 --quiet
+else
+  echo "skipped: no generator at $shared/conformance"
+fi
+
+step "device"
+scripts/device-samples.sh "$kerf"
+
+step "sanitizers: address"
+swift test --scratch-path .build/address --sanitize=address --filter 'BundleTests|ONNXTests|RuntimeTests|KernelsTests.Guard'
+step "sanitizers: thread"
+swift test --scratch-path .build/thread --sanitize=thread --filter 'RuntimeTests'
+
+step "done"
