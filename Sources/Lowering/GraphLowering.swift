@@ -325,7 +325,7 @@ final class LoweringRecord {
       guard slot >= 0, case .weights(_, let length) = builder.program.slots[Int(slot)].storage else { return nil }
       return Int(length)
     }
-    let result = step.outputs.first.map { builder.type($0) } ?? 0
+    let result = step.outputs.first { $0 >= 0 }.map { builder.type($0) } ?? 0
     layers.append(
       LayerSummary(
         name: node.names.map(\.description).joined(separator: " + "), operator: Swift.type(of: node.op).qualifiedName,

@@ -43,7 +43,7 @@ extension LoweringCatalog {
     let (c, oc) = (Int64(w.shape[0]), Int64(w.shape[1]))
     let kh = Int64(w.rank == 4 ? w.shape[2] : 1)
     let kw = Int64(w.shape[w.rank - 1])
-    guard let pads = beginPads(l, node, op, w.shape) else { return false }
+    guard let pads = cutPads(l, node, op, w.shape) else { return false }
     let floats = w.wide(Float.self)
     let packed = try l.builder.packed(kerf_pack_conv_transpose2d_f32_size(c, oc, kh, kw, Int64(op.group))) {
       kerf_pack_conv_transpose2d_f32(c, oc, kh, kw, Int64(op.group), floats, $0)
@@ -63,18 +63,22 @@ extension LoweringCatalog {
 }
 
 extension LoweringCatalog {
-  /// Padding cut off at the start of each spatial axis, zeros for the ends (the output's shape tells those).
-  private static func beginPads(_ l: GraphLowering, _ node: Node, _ op: ConvTranspose, _ filter: [Int]) -> [Int]? {
+  /// Padding cut off at the start of each spatial axis, then at the ends; nil where it is no number or would add zeros.
+  private static func cutPads(_ l: GraphLowering, _ node: Node, _ op: ConvTranspose, _ filter: [Int]) -> [Int]? {
     guard let x = node.inputs[0] else { return nil }
     let rank = filter.count - 2
-    let ends = Array(repeating: 0, count: rank)
-    if op.outputShape == nil, !op.window.autoPad.isSame {
-      return (op.window.autoPad == .valid ? ends : Array((op.window.pads ?? ends + ends).prefix(rank))) + ends
-    }
+    let none = Array(repeating: 0, count: 2 * rank)
+    if op.outputShape == nil, !op.window.autoPad.isSame { return op.window.autoPad == .valid ? none : op.window.pads ?? none }
     var begins: [Int] = []
+    var ends: [Int] = []
     for axis in 0..<rank {
-      guard let input = l.shape(x)[axis + 2].value, let output = l.shape(node.outputs[0])[axis + 2].value else { return nil }
-      begins.append(op.beginPadding(axis, input: input, kernel: filter[axis + 2], output: output))
+      guard let input = l.shape(x)[axis + 2].value, let output = l.shape(node.outputs[0])[axis + 2].value, input > 0 else {
+        return nil
+      }
+      let begin = op.beginPadding(axis, input: input, kernel: filter[axis + 2], output: output)
+      let full = (input - 1) * op.window.stride(axis) + (filter[axis + 2] - 1) * op.window.dilation(axis) + 1
+      begins.append(begin)
+      ends.append(max(0, full - begin - output))
     }
     return begins.allSatisfy { $0 >= 0 } ? begins + ends : nil
   }

@@ -176,7 +176,7 @@ extension LoweringCatalog {
 
   /// Channels-last: [N,H',b,W',b,C] to [N,H',W',b,b,C].
   private static let spaceToDepth: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? SpaceToDepth, let x = node.inputs[0], l.rank(x) == 4 else { return false }
+    guard let op = node.op as? SpaceToDepth, op.mode == .depthFirst, let x = node.inputs[0], l.rank(x) == 4 else { return false }
     let s = l.shape(x)
     let b = Dim(op.blockSize)
     guard let h = s[2].quotient(by: b), let w = s[3].quotient(by: b) else { return false }
