@@ -141,7 +141,10 @@ public struct Graph: Sendable {
   /// Elements of a small integer constant as dimensions.
   static func contents(of tensor: Tensor) -> [Dim]? {
     guard tensor.rank <= 1, tensor.type.isInteger || tensor.type == .bool, tensor.count <= 1024 else { return nil }
-    return tensor.integers.map { Dim($0) }
+    let numbers = tensor.integers
+    // Above what a dimension can be.
+    if tensor.type == .uint64, numbers.contains(where: { $0 < 0 }) { return nil }
+    return numbers.map { Dim($0) }
   }
 
   public mutating func setOutputs(_ ids: [ValueID], names: [Name]) {

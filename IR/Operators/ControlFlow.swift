@@ -107,6 +107,7 @@ public struct If: BodyOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     let condition = try flag(try inputs.tensor(0), "the condition")
     return try (condition ? thenBranch : elseBranch).evaluateBody(try data(inputs, from: 1), context)
   }
@@ -174,6 +175,7 @@ public struct Loop: BodyOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     let limit = inputs.optionalTensor(0).map { $0.integers.first ?? 0 }
     var goesOn = try inputs.optionalTensor(1).map { tensor throws(Diagnostic) in try flag(tensor, "the condition") } ?? true
     let passed = inputs.count <= 2 ? [] : try data(inputs, from: 2)
@@ -318,6 +320,7 @@ public struct Scan: BodyOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     let (states, scanned) = try layout(inputs.count)
     let passed = try data(inputs, from: 0)
     var state = Array(passed[..<states])
@@ -382,6 +385,7 @@ public struct SequenceMap: BodyOperator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     let passed = try data(inputs, from: 0)
     guard case .sequence(let items, _)? = passed.first else { throw .invalid("input 0 is no sequence") }
     var results: [[Datum]] = Array(repeating: [], count: body.outputs.count)

@@ -26,6 +26,9 @@ public struct Pad: Operator {
     guard pads.count == 2 * axes.count else {
       throw .invalid("pads has \(pads.count) elements, expected \(2 * axes.count) for \(axes.count) axes")
     }
+    for pad in pads {
+      if let value = pad.value, value.magnitude > Dim.limit { throw .invalid("pads holds \(value)") }
+    }
     for (i, axis) in axes.enumerated() {
       let size = shape[axis]
       shape[axis] = size + pads[i] + pads[i + axes.count]

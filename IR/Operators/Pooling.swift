@@ -121,6 +121,8 @@ public struct MaxPool: PoolOperator {
   }
 
   private func columnMajor(_ index: Int, _ input: [Int], _ size: Int) -> Int {
+    // Nothing lies in an empty plane.
+    guard size > 0 else { return index }
     var rest = index % size
     var result = 0
     for axis in input.indices.reversed() {

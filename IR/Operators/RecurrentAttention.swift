@@ -50,6 +50,11 @@ public struct RotaryEmbedding: Operator {
         context.has(3) || cache[0].isEqual(to: x[0]) != false && cache[1].isEqual(to: length) != false
       else { throw .invalid("input \(index) is \(describe(cache)) for an input \(describe(x))") }
     }
+    if let cos = try context.shape(1), let sin = try context.shape(2) {
+      guard zip(cos, sin).allSatisfy({ $0.isEqual(to: $1) != false }) else {
+        throw .invalid("cos_cache \(describe(cos)) and sin_cache \(describe(sin)) differ in shape")
+      }
+    }
     if let ids = try context.has(3) ? context.shape(3) : nil {
       guard ids[0].isEqual(to: x[0]) != false, ids[1].isEqual(to: length) != false else {
         throw .invalid("position_ids are \(describe(ids)) for an input \(describe(x))")

@@ -191,7 +191,7 @@ public struct Resize: Operator {
         continue
       }
       // The ratio is in (0, 1]: the pixel to the left is preferred.
-      let base = Int(Int64(saturating: x.rounded(.up))) - 1
+      let base = Int(Int64(saturating: min(max(x, -1e15), 1e15).rounded(.up))) - 1
       let ratio = x - Double(base)
       var weights = taps.map { weight(Double($0) - ratio, scale) }
       let positions = taps.map { base + $0 }

@@ -67,6 +67,7 @@ public struct Compress: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     let x = try inputs.tensor(0)
     guard let condition = try inputs.tensor(1).elements(Bool.self) else { throw .invalid("condition is not bool") }
     let data = axis == nil ? x.reshaped([x.count]) ?? x : x

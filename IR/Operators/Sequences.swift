@@ -83,6 +83,7 @@ public struct SequenceAt: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     let items = try inputs.sequence(0).items
     guard let position = try inputs.position(1, items.count, end: false) else { throw .invalid("input 1 is missing") }
     return [items[position]]
@@ -106,6 +107,7 @@ public struct SequenceInsert: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     var (items, type) = try inputs.sequence(0)
     let tensor = Datum.tensor(try inputs.tensor(1))
     items.insert(tensor, at: try inputs.position(2, items.count, end: true) ?? items.count)
@@ -125,6 +127,7 @@ public struct SequenceErase: Operator {
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    _ = try resolvedTypes(inputs, context)
     var (items, type) = try inputs.sequence(0)
     guard !items.isEmpty else { throw .invalid("the sequence is empty") }
     items.remove(at: try inputs.position(1, items.count, end: false) ?? items.count - 1)

@@ -189,16 +189,28 @@ extension Dim {
   public static func minimum(_ a: Dim, _ b: Dim) -> Dim {
     if a.isUnknown || b.isUnknown { return .unknown }
     if let d = (a - b).value { return d <= 0 ? a : b }
+    if let known = absorbed(a, b, isMinimum: true) ?? absorbed(b, a, isMinimum: true) { return known }
     return checked(.minimum(a, b))
   }
 
   public static func maximum(_ a: Dim, _ b: Dim) -> Dim {
     if a.isUnknown || b.isUnknown { return .unknown }
     if let d = (a - b).value { return d >= 0 ? a : b }
+    if let known = absorbed(a, b, isMinimum: false) ?? absorbed(b, a, isMinimum: false) { return known }
     return checked(.maximum(a, b))
   }
 
   private static func checked(_ atom: Atom) -> Dim { atom.size > maximumSize ? .unknown : Dim(atom: atom) }
+
+  /// min(max(x, b), b) = b and min(min(x, b), b) = min(x, b), and the same the other way round; nil for anything else.
+  private static func absorbed(_ a: Dim, _ b: Dim, isMinimum: Bool) -> Dim? {
+    guard a.constant == 0, a.terms.count == 1, a.terms[0].coefficient == 1, a.terms[0].factors.count == 1 else { return nil }
+    switch a.terms[0].factors[0] {
+    case .minimum(let x, let y) where x == b || y == b: return isMinimum ? a : b
+    case .maximum(let x, let y) where x == b || y == b: return isMinimum ? b : a
+    default: return nil
+    }
+  }
 
   /// The same with symbols replaced; nil where a division by zero appears.
   public func substituting(_ values: [String: Dim]) -> Dim? {
