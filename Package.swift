@@ -56,7 +56,7 @@ let package = Package(
     tests("RuntimeTests", ["Runtime", "Bundle", "Kernels", "CSystem", "AllocationCounter"]),
     tests("LoweringTests", ["Lowering", "IR", "Bundle", "Kernels", "Runtime", "TestSupport"]),
     tests("KerfTests", ["Kerf", "IR", "Passes", "ONNX", "Runtime", "Bundle", "Lowering", "Reports", "TestSupport"]),
-    tests("KerfCLITests", ["KerfCLI", "Kerf", "IR", "Reports"]),
+    tests("KerfCLITests", ["KerfCLI", "TestSupport"], exclude: ["Help"]),
   ],
   cxxLanguageStandard: .cxx17
 )

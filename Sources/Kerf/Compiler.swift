@@ -24,7 +24,10 @@ public enum Compiler {
   public static func compile(path: String, options: CompileOptions = CompileOptions()) throws -> CompiledModel {
     options.progress?("import", nil)
     let source = try importModel(path, options)
-    return try compile(source.graph, from: SourceDescription(path: path, opset: source.opset), options)
+    let warnings = try checkNames(options, source.graph, path: path)
+    var compiled = try compile(source.graph, from: SourceDescription(path: path, opset: source.opset), options)
+    compiled.warnings = warnings + compiled.warnings
+    return compiled
   }
 
   /// The graph of a model file, with shapes and dimensions set as the options say.

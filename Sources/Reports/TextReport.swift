@@ -34,7 +34,8 @@ extension CompileReport {
   private func passTable() -> String {
     let hasTimes = passes.contains { $0.milliseconds > 0 }
     var rows = [["pass", "edits", "nodes", "weights", "MACs", "rejected"] + (hasTimes ? ["ms"] : [])]
-    for pass in passes {
+    let shown = passes.filter { $0.edits > 0 || !$0.rejected.isEmpty }
+    for pass in shown {
       rows.append(
         [
           pass.name, "\(pass.edits)", change(pass.nodesBefore, pass.nodesAfter) { "\($0)" },
@@ -42,7 +43,9 @@ extension CompileReport {
           pass.rejected.isEmpty ? "" : "\(pass.rejected.count)",
         ] + (hasTimes ? [String(format: "%.1f", pass.milliseconds)] : []))
     }
-    return TextTable.render(rows, right: [1, 5, 6])
+    let others = passes.count - shown.count
+    let end = others > 0 ? "\(others) of \(passes.count) passes found nothing to do" : ""
+    return [shown.isEmpty ? "" : TextTable.render(rows, right: [1, 5, 6]), end].filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
   private func rejections() -> String {

@@ -28,7 +28,7 @@ public struct InputFiles {
     for path in paths { try files.add(path) }
     let missing = ports.indices.filter { files.values[$0] == nil && !ports[$0].isOptional }
     guard missing.isEmpty else { throw files.missingError(missing) }
-    return files.values
+    return ports.indices.map { files.values[$0] ?? ports[$0].absentValue }
   }
 
   private init(_ ports: [PortDescription]) {

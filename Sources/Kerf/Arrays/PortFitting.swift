@@ -6,6 +6,11 @@ extension PortDescription {
     if case .optional = valueType { true } else { false }
   }
 
+  /// What it is when nothing is given: an empty optional, or nil where a value is needed.
+  var absentValue: Datum? {
+    if case .optional(let inner) = valueType { .optional(nil, of: inner) } else { nil }
+  }
+
   /// Whether a shape fits: free dimensions take any size.
   public func accepts(_ shape: [Int]) -> Bool {
     guard let expected = valueType.tensor?.shape else { return true }

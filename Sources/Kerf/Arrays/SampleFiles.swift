@@ -50,7 +50,7 @@ public struct SampleFiles: Sendable {
     }
     let set = SampleSet(count: folders.count) { index in
       let given = try InputFiles.load([folders[index]], for: ports)
-      let values = ports.indices.map { base[$0] ?? given[$0] }
+      let values = ports.indices.map { base[$0] ?? given[$0] ?? ports[$0].absentValue }
       if let missing = needed.first(where: { values[$0] == nil }) {
         let names = try InputFolder(folders[index], ports).names.joined(separator: ", ")
         throw KerfError(
@@ -120,7 +120,7 @@ public struct SampleFiles: Sendable {
       throw KerfError("the arrays of samples differ in their first axis: \(lengths)")
     }
     let set = SampleSet(count: count) { index in
-      var values = base
+      var values = ports.indices.map { base[$0] ?? ports[$0].absentValue }
       for ((port, array), added) in zip(arrays, axes) {
         var tensor = try array.element(index)
         if added { tensor = tensor.reshaped([1] + tensor.shape) ?? tensor }

@@ -83,8 +83,7 @@ public struct ConformanceRun {
     try ports.enumerated().map { index, port in
       let file = "\(folder)/\(kind)_\(index).pb"
       guard FileManager.default.fileExists(atPath: file) else {
-        guard case .optional(let inner) = port.valueType, kind == "input" else { return nil }
-        return .optional(nil, of: inner)
+        return kind == "input" ? port.absentValue : nil
       }
       do throws(Diagnostic) {
         return try readTestData(path: file, as: port.valueType)

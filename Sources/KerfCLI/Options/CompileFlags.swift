@@ -133,6 +133,10 @@ struct CompileFlags: ParsableArguments {
 
   func validate() throws {
     if let stopAfter, stopAfter < 0 { throw ValidationError("--stop-after is \(stopAfter), must not be negative") }
+    if let prune, let problem = Compiler.problem(withPruning: prune) { throw ValidationError("--prune: \(problem)") }
+    for name in disabledPasses + [printAfter].compactMap(\.self) where !Compiler.passNames.contains(name) {
+      throw ValidationError("there is no pass '\(name)'; passes are \(Compiler.passNames.joined(separator: ", "))")
+    }
   }
 
   func apply(to options: inout CompileOptions) {
@@ -154,7 +158,7 @@ struct CompileFlags: ParsableArguments {
     var list: [String] = []
     if quantize == nil {
       if calibration != nil { list.append("--calibration has no effect without --quantize") }
-      if !keepFloat.isEmpty { list.append("--keep-float has no effect without --quantize") }
+      if !keepFloat.isEmpty, prune == nil { list.append("--keep-float has no effect without --quantize or --prune") }
       if samples != nil { list.append("--samples has no effect without --quantize") }
     }
     return list
