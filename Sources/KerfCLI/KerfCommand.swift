@@ -50,10 +50,20 @@ struct KerfCommand: ParsableCommand {
     }
     let full = fullMessage(for: error)
     let usage = full.range(of: "\nUsage: ", options: .backwards)
-    var reason = String(full[..<(usage?.lowerBound ?? full.endIndex)])
-    if reason.hasPrefix("Error: ") { reason.removeFirst("Error: ".count) }
-    Console.error(KerfError(reason))
+    Console.error(usageError(String(full[..<(usage?.lowerBound ?? full.endIndex)])))
     if let usage { Console.line(String(full[full.index(after: usage.lowerBound)...])) }
     return 64
+  }
+
+  /// What ArgumentParser says, as one line and notes: lists of accepted values in the line, help in a note.
+  private static func usageError(_ text: String) -> KerfError {
+    var lines = text.split(separator: "\n").map(String.init)
+    guard !lines.isEmpty else { return KerfError("wrong usage") }
+    var message = lines.removeFirst()
+    if message.hasPrefix("Error: ") { message.removeFirst("Error: ".count) }
+    let values = lines.filter { $0.hasPrefix("  - ") }.map { String($0.dropFirst(4)) }
+    if !values.isEmpty { message += " " + values.joined(separator: ", ") }
+    let notes = lines.filter { !$0.hasPrefix("  - ") }.map { $0.hasPrefix("Help:  ") ? String($0.dropFirst(7)) : $0 }
+    return KerfError(message, notes: notes)
   }
 }

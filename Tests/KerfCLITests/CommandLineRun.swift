@@ -19,7 +19,7 @@ struct CommandLineRun {
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "100"]) { _, new in new }
     let files = try (0..<2).map { _ -> FileHandle in
       let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-      FileManager.default.createFile(atPath: url.path, contents: nil)
+      _ = FileManager.default.createFile(atPath: url.path, contents: nil)
       defer { try? FileManager.default.removeItem(at: url) }
       return try FileHandle(forUpdating: url)
     }

@@ -39,8 +39,8 @@ import Testing
     (["compile", "a.onnx", "-o", "b", "--dim", "N=5..2"],
       "error: The value 'N=5..2' is invalid for '--dim <name=value>': 'N=5..2' is not NAME=VALUE or NAME=MIN..MAX"),
     (["compile", "a.onnx", "-o", "b", "--target", "z80"],
-      "error: The value 'z80' is invalid for '--target <name>'. Please provide one of 'native', 'portable', 'x86-64-v2', "
-        + "'x86-64-v3', 'x86-64-v4', 'aarch64', 'aarch64-dotprod' and 'aarch64-i8mm'."),
+      "error: The value 'z80' is invalid for '--target <name>'. Please provide one of the following: native, portable, x86-64-v2, "
+        + "x86-64-v3, x86-64-v4, aarch64, aarch64-dotprod, aarch64-i8mm"),
     (["run", "a.kerf", "--carry", "a=b"], "error: --carry needs --samples"),
     (["bench", "a.kerf", "--threads", "0"], "error: --threads is 0, must be in 1...1024"),
     (["bench", "a.kerf", "--seconds", "x"], "error: The value 'x' is invalid for '--seconds <s>'"),

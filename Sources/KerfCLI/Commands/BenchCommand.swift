@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
         kerf bench model.kerf
         kerf bench model.kerf --seconds 5 --threads 1 --inputs x.npy --json
 
-      The process loads the model once, runs it once, warms up and then measures for the given time. Memory is the peak of
+      The process loads the model once, runs it once, warms up and then measures for the given time. Memory is the peak of \
       this process. For an ONNX model the load time includes compiling it.
       """)
 

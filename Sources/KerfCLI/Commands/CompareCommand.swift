@@ -10,7 +10,7 @@ struct CompareCommand: ParsableCommand {
 
         kerf compare model.onnx small.kerf --samples test.npy
 
-      max rel is relative to the reference, at least 1e-6. SQNR is the energy of the reference over the energy of the
+      max rel is relative to the reference, at least 1e-6. SQNR is the energy of the reference over the energy of the \
       difference, in decibels (300 for equal outputs). top-1 is how often the largest element stands at the same place.
       """)
 

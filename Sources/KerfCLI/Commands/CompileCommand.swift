@@ -11,9 +11,9 @@ struct CompileCommand: ParsableCommand {
 
         kerf compile model.onnx -o model.kerf
         kerf compile model.onnx -o model.kerf --input-shape x:1x3x224x224 --target x86-64-v3
-        kerf compile model.onnx -o small.kerf --quantize int8 --samples calibration.npy --report report.json
+        kerf compile model.onnx -o small.kerf --quantize int8 --samples calibration.npy
 
-      What was done is stored in the bundle: see `kerf report`. How much accuracy a compression costs: see `kerf compare`
+      What was done is stored in the bundle: see `kerf report`. How much accuracy a compression costs: see `kerf compare` \
       and `kerf evaluate`.
       """)
 

@@ -13,8 +13,8 @@ struct ConformanceCommand: ParsableCommand {
         kerf conformance cases --manifest known.txt --json
         kerf conformance cases --only test_conv --reference
 
-      Cases run in processes of their own, so that one that crashes or hangs is a failure and no more. A manifest lists
-      what is known: lines `fail NAME reason` and `skip NAME reason`, NAME with a `*` at its end for all that begin so.
+      Cases run in processes of their own, so that one that crashes or hangs is a failure and no more. A manifest lists \
+      what is known: lines `fail NAME reason` and `skip NAME reason`, NAME with a `*` at its end for all that begin so. \
       Exit status 1 when a case fails that is not listed, or a listed one passes.
       """)
 

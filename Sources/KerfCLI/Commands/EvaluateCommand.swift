@@ -10,7 +10,7 @@ struct EvaluateCommand: ParsableCommand {
     discussion: """
         kerf evaluate model.kerf --samples x_test.npy --labels y_test.npy --metric top1
 
-      The first axis of the labels counts samples. top1 and top5 take class numbers, one per row of the output; the other
+      The first axis of the labels counts samples. top1 and top5 take class numbers, one per row of the output; the other \
       metrics take labels of the output's shape.
 
       \(EvaluationMetric.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "\n"))

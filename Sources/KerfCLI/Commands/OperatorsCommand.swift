@@ -9,7 +9,7 @@ struct OperatorsCommand: ParsableCommand {
         kerf operators
         kerf operators --json
 
-      Per operator: opsets, element types of the first input, and whether it has kernels or runs by reference evaluation.
+      Per operator: opsets, element types of the first input, and whether it has kernels or runs by reference evaluation. \
       Per kernel: the instruction sets it is written for.
       """)
 

@@ -9,7 +9,7 @@ struct ProfileCommand: ParsableCommand {
         kerf profile model.kerf
         kerf profile model.kerf --threads 1 --runs 100 --top 20
 
-      Per step: median time and share, multiply-accumulates, achieved GFLOP/s, the kernel with its instruction set, and the
+      Per step: median time and share, multiply-accumulates, achieved GFLOP/s, the kernel with its instruction set, and the \
       ONNX nodes it computes. Steps without a kernel run by reference evaluation.
       """)
 

@@ -14,7 +14,7 @@ struct RunCommand: ParsableCommand {
         kerf run model.kerf --samples digits.npy --outputs out        one run per sample, outputs stacked
         kerf run vad.kerf --samples frames.npy --inputs rate=rate.npy --carry state_out=state --outputs out
 
-      Without --inputs and --samples the inputs are generated, the same every time: floats uniform in [0, 1), integers and
+      Without --inputs and --samples the inputs are generated, the same every time: floats uniform in [0, 1), integers and \
       booleans 1, free dimensions 1. Without --outputs a summary of the outputs is printed.
       """)
 

@@ -76,13 +76,15 @@ import Testing
     #expect(missing?.message == "cannot read '\(folder.path)/none.npy': No such file or directory")
   }
 
-  @Test(arguments: [
-    Tensor([Float(1.5), -2], shape: [2]), Tensor([Int64(1), 2, 3, 4], shape: [2, 2]), Tensor([true, false], shape: [2]),
-    Tensor(strings: [Array("a".utf8), Array("äb".utf8)], shape: [2]), Tensor([Double](), shape: [0, 3]),
-  ])
-  func writesWhatItReads(_ tensor: Tensor) throws {
-    let file = try folder.write([UInt8](NumpyFile.encode(tensor)), "a.npy")
-    #expect(try NumpyFile.read(file) == tensor)
+  @Test func writesWhatItReads() throws {
+    let tensors = [
+      Tensor([Float(1.5), -2], shape: [2]), Tensor([Int64(1), 2, 3, 4], shape: [2, 2]), Tensor([true, false], shape: [2]),
+      Tensor(strings: [Array("a".utf8), Array("äb".utf8)], shape: [2]), Tensor([Double](), shape: [0, 3]),
+    ]
+    for tensor in tensors {
+      let file = try folder.write([UInt8](NumpyFile.encode(tensor)), "a.npy")
+      #expect(try NumpyFile.read(file) == tensor)
+    }
   }
 
   @Test func archivesRoundTrip() throws {

@@ -16,7 +16,7 @@ import Testing
     // 10 log10(26 / 1.5)
     #expect(abs((result.sqnrDB ?? 0) - 12.38882089) < 1e-6)
     // (9 + 18 + 0 + 0.5) / sqrt(26 * 30.5)
-    #expect(abs((result.cosine ?? 0) - 0.97656229) < 1e-6)
+    #expect(abs((result.cosine ?? 0) - 0.97655363) < 1e-6)
     #expect(result.top1Agreement == 0.5)
   }
 
