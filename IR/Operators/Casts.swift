@@ -12,7 +12,8 @@ public struct Conversion: Hashable, Sendable {
   public init() {}
 
   /// The elements in another type. Floats saturate to integers (NaN becomes 0) but wrap to those below 8 bits; integers
-  /// wrap; strings are parsed and printed as numpy does. Throws where a string is no number, or complex numbers are involved.
+  /// wrap; strings are parsed and printed as numpy does. Throws where a string is no number, or complex numbers are
+  /// involved.
   public func convert(_ x: Tensor, to type: ElementType) throws(Diagnostic) -> Tensor {
     if x.type == type { return x }
     if x.type.arithmetic == .complex || type.arithmetic == .complex {
@@ -105,7 +106,9 @@ extension Conversion {
       var exact: [Int64] = []
       for bytes in x.strings {
         let text = String(decoding: bytes, as: UTF8.self)
-        if let value = type == .int64 ? Int64(text) : UInt64(text).map({ Int64(bitPattern: $0) }) { exact.append(value) }
+        if let value = type == .int64 ? Int64(text) : UInt64(text).map({ Int64(bitPattern: $0) }) {
+          exact.append(value)
+        }
       }
       if exact.count == x.count { return Tensor(wide: exact, type, x.shape) }
     }

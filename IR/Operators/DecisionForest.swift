@@ -145,8 +145,9 @@ public struct ForestAttributes: Hashable, Sendable {
     let count = trees.count
     let thresholds = valuesTensor?.wide(Double.self) ?? values?.map { Double($0) } ?? []
     guard let nodeIDs, let featureIDs, let modes, let trueIDs, let falseIDs,
-      [nodeIDs.count, featureIDs.count, modes.count, trueIDs.count, falseIDs.count, thresholds.count] == Array(
-        repeating: count, count: 6), [count, 0].contains(missingTracksTrue?.count ?? 0)
+      [nodeIDs.count, featureIDs.count, modes.count, trueIDs.count, falseIDs.count, thresholds.count]
+        == Array(
+          repeating: count, count: 6), [count, 0].contains(missingTracksTrue?.count ?? 0)
     else { throw .invalid("the lists that describe nodes differ in length") }
     var index: [Key: Int] = [:]
     for i in 0..<count {
@@ -173,10 +174,13 @@ public struct ForestAttributes: Hashable, Sendable {
     for i in 0..<count {
       if seen.insert(trees[i]).inserted { forest.roots.append(isLeaf[i] ? .leaf(i) : .node(position[i])) }
       if isLeaf[i] { continue }
-      guard let mode = DecisionForest.Mode(name: modes[i]) else { throw .invalid("there is no node mode '\(Name(modes[i]))'") }
+      guard let mode = DecisionForest.Mode(name: modes[i]) else {
+        throw .invalid("there is no node mode '\(Name(modes[i]))'")
+      }
       forest.nodes.append(
         DecisionForest.Node(
-          mode: mode, feature: featureIDs[i], threshold: thresholds[i], missingIsTrue: missingTracksTrue.map { !$0.isEmpty && $0[i] != 0 } ?? false,
+          mode: mode, feature: featureIDs[i], threshold: thresholds[i],
+          missingIsTrue: missingTracksTrue.map { !$0.isEmpty && $0[i] != 0 } ?? false,
           whenTrue: try target(trees[i], trueIDs[i]), whenFalse: try target(trees[i], falseIDs[i])))
     }
     try forest.check(features: features)

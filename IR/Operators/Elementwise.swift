@@ -95,7 +95,9 @@ extension [Datum?] {
   func tensor(_ index: Int, of types: [ElementType]) throws(Diagnostic) -> Tensor {
     let tensor = try tensor(index)
     guard types.contains(tensor.type) else {
-      throw .invalid("input \(index) has element type \(tensor.type.name), accepted are \(types.map(\.name).joined(separator: ", "))")
+      throw .invalid(
+        "input \(index) has element type \(tensor.type.name), accepted are \(types.map(\.name).joined(separator: ", "))"
+      )
     }
     return tensor
   }

@@ -160,7 +160,8 @@ extension Activation {
     }
   }
 
-  /// The function of every element, rounded to the tensor's type. Tensors that are not of floats are wrapped as casts do.
+  /// The function of every element, rounded to the tensor's type. Tensors that are not of floats are wrapped as casts
+  /// do.
   public func apply(_ tensor: Tensor) -> Tensor {
     if isNone { return tensor }
     return Tensor(wide: tensor.wide(Double.self).map { apply($0) }, tensor.type, tensor.shape)

@@ -2,8 +2,8 @@ extension OperatorCatalog {
   static let featureEncoders: [any Operator.Type] = [LabelEncoder.self, CategoryMapper.self, OneHotEncoder.self]
 }
 
-/// Each element replaced by the value at its key, or by a default. Keys and values as lists or as tensors of one rank-1.
-/// NaN keys match every NaN; of equal keys the last counts. ONNX-ML LabelEncoder, opsets 2–5.
+/// Each element replaced by the value at its key, or by a default. Keys and values as lists or as tensors of one
+/// rank-1. NaN keys match every NaN; of equal keys the last counts. ONNX-ML LabelEncoder, opsets 2–5.
 public struct LabelEncoder: Operator {
   public static let name = "LabelEncoder"
   public static let domain = classicalDomain

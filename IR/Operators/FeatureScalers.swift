@@ -20,7 +20,8 @@ public struct Scaler: Operator {
     try context.requireRankAtLeast(0, 1)
     let shape = try context.shape(0)
     for list in [offset ?? [0], scale ?? [1]] {
-      guard list.count == 1 || !list.isEmpty && shape?.last.map({ $0.isEqual(to: Dim(list.count)) != false }) ?? true else {
+      guard list.count == 1 || !list.isEmpty && shape?.last.map({ $0.isEqual(to: Dim(list.count)) != false }) ?? true
+      else {
         throw .invalid("\(list.count) parameters do not fit the features of \(describe(shape ?? []))")
       }
     }

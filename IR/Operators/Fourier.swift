@@ -68,8 +68,8 @@ extension InferenceContext {
   }
 }
 
-/// Discrete Fourier transform along an axis. x[…,1 or 2], length?, axis? → y[…,2]; `onesided` gives (or, inverse, takes)
-/// the first half of the spectrum of a real signal. ONNX DFT, opsets 20–28 (17–19: the axis as attribute).
+/// Discrete Fourier transform along an axis. x[…,1 or 2], length?, axis? → y[…,2]; `onesided` gives (or, inverse,
+/// takes) the first half of the spectrum of a real signal. ONNX DFT, opsets 20–28 (17–19: the axis as attribute).
 public struct DFT: Operator {
   public static let name = "DFT"
   public static let inputs = Arity(1...3)
@@ -102,7 +102,8 @@ public struct DFT: Operator {
     var length = inverse && onesided ? (shape[axis] - 1) * 2 : shape[axis]
     if context.has(1) { length = context.contents(1)?.first ?? .unknown }
     if let value = length.value, value < 1 { throw .invalid("the length is \(value)") }
-    shape[axis] = onesided && !inverse ? (length.isUnknown ? .unknown : (length.quotient(by: 2) ?? .unknown) + 1) : length
+    shape[axis] =
+      onesided && !inverse ? (length.isUnknown ? .unknown : (length.quotient(by: 2) ?? .unknown) + 1) : length
     return [.tensor(x.element, shape)]
   }
 
@@ -191,7 +192,8 @@ public struct STFT: Operator {
     let step = try inputs.scalarInteger(1, "the step")
     let window = inputs.optionalTensor(2)?.wide(Double.self)
     let length = signal.shape[1]
-    let frame = try inputs.optionalTensor(3) == nil ? window?.count ?? length : inputs.scalarInteger(3, "the frame length")
+    let frame =
+      try inputs.optionalTensor(3) == nil ? window?.count ?? length : inputs.scalarInteger(3, "the frame length")
     guard frame >= 1 else { throw .invalid("the frame length is \(frame)") }
     let transform = FourierTransform(length: frame)
     let source = complexElements(signal)

@@ -137,8 +137,10 @@ public struct QLinearMatMul: Operator {
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     try checkedTypes(inputs, context)
-    let a = try QuantizedProduct.centred(try inputs.tensor(0), try inputs.tensor(2), perRow: true, what: "zero point of a")
-    let b = try QuantizedProduct.centred(try inputs.tensor(3), try inputs.tensor(5), perRow: false, what: "zero point of b")
+    let a = try QuantizedProduct.centred(
+      try inputs.tensor(0), try inputs.tensor(2), perRow: true, what: "zero point of a")
+    let b = try QuantizedProduct.centred(
+      try inputs.tensor(3), try inputs.tensor(5), perRow: false, what: "zero point of b")
     let product = try QuantizedProduct.multiply(a, b, context)
     func parameter(_ index: Int, perRow: Bool) throws(Diagnostic) -> [Double] {
       let tensor = try inputs.tensor(index)
@@ -191,8 +193,8 @@ public struct ConvInteger: WindowOperator {
 }
 
 /// Quantized convolution: round((conv(x − x_zero, w − w_zero) + B) · x_scale · w_scale / y_scale) + y_zero, saturated.
-/// Inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, B (int32)?; w's parameters are scalars or one for each
-/// output channel. ONNX QLinearConv, opsets 10–28.
+/// Inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, B (int32)?; w's parameters are scalars or one for
+/// each output channel. ONNX QLinearConv, opsets 10–28.
 public struct QLinearConv: WindowOperator {
   public static let name = "QLinearConv"
   public static let inputs = Arity(8...9)
@@ -222,7 +224,8 @@ public struct QLinearConv: WindowOperator {
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     try checkedTypes(inputs, context)
     let filter = try inputs.tensor(3)
-    let x = try QuantizedProduct.centred(try inputs.tensor(0), try inputs.tensor(2), perRow: false, what: "zero point of x")
+    let x = try QuantizedProduct.centred(
+      try inputs.tensor(0), try inputs.tensor(2), perRow: false, what: "zero point of x")
     let zero = QuantizedProduct.filterParameter(try inputs.tensor(5), filter.shape)
     let w = try QuantizedProduct.centred(filter, zero, perRow: false, what: "zero point of w")
     let sums = try QuantizedProduct.convolve(window, group, x, w, context)

@@ -21,8 +21,8 @@ private func statisticsType(_ type: ElementType?) throws(Diagnostic) -> ElementT
   return type
 }
 
-/// Normalization over the axes from `axis` on, then · Scale + B (broadcast to X). Outputs Y, mean and 1 / deviation (axes
-/// from `axis` on are 1 there). ONNX LayerNormalization, opsets 17–28.
+/// Normalization over the axes from `axis` on, then · Scale + B (broadcast to X). Outputs Y, mean and 1 / deviation
+/// (axes from `axis` on are 1 there). ONNX LayerNormalization, opsets 17–28.
 public struct LayerNormalization: Operator {
   public static let name = "LayerNormalization"
   public static let inputs = Arity(2...3)

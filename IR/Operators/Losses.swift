@@ -53,8 +53,8 @@ private struct ClassLoss {
   }
 }
 
-/// Loss of log-probabilities [N,C,d…] for classes [N,d…] with weights [C]?; samples of class `ignoreIndex` do not count.
-/// ONNX NegativeLogLikelihoodLoss, opsets 12–28.
+/// Loss of log-probabilities [N,C,d…] for classes [N,d…] with weights [C]?; samples of class `ignoreIndex` do not
+/// count. ONNX NegativeLogLikelihoodLoss, opsets 12–28.
 public struct NegativeLogLikelihoodLoss: Operator {
   public static let name = "NegativeLogLikelihoodLoss"
   public static let inputs = Arity(2...3)

@@ -59,7 +59,8 @@ extension InferenceContext {
     for index in indices {
       guard let shape = try shape(index) else { continue }
       guard shape.count == 1, shape[0].isEqual(to: channels) != false else {
-        throw .invalid("input \(index) has shape \(describe(shape)), expected one element for each of \(channels) channels")
+        throw .invalid(
+          "input \(index) has shape \(describe(shape)), expected one element for each of \(channels) channels")
       }
     }
   }
@@ -72,8 +73,8 @@ extension InferenceContext {
 }
 
 extension Operator {
-  /// Tensor types of the outputs for these very inputs, their sizes checked: the checks of inference, repeated before an
-  /// evaluation.
+  /// Tensor types of the outputs for these very inputs, their sizes checked: the checks of inference, repeated before
+  /// an evaluation.
   @discardableResult
   func checkedTypes(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [TensorType] {
     let types = try resolvedTypes(inputs, context).compactMap(\.tensor)

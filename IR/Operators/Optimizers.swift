@@ -10,9 +10,9 @@ extension OperatorCatalog {
   static let optimizers: [any Operator.Type] = [Adagrad.self, Adam.self, Momentum.self]
 }
 
-/// What one step of training by gradients shares. Inputs: learning rate, step number, then all parameters, all gradients,
-/// and the states, kind after kind; outputs: the new parameters and states in the same order. Each group of tensors is
-/// updated on its own.
+/// What one step of training by gradients shares. Inputs: learning rate, step number, then all parameters, all
+/// gradients, and the states, kind after kind; outputs: the new parameters and states in the same order. Each group of
+/// tensors is updated on its own.
 public protocol OptimizerOperator: Operator {
   /// Kinds of state that are kept for each parameter.
   static var stateCount: Int { get }
@@ -32,7 +32,8 @@ extension OptimizerOperator {
   private func groups(_ inputs: Int, _ outputs: Int) throws(Diagnostic) -> Int {
     let kinds = 2 + Self.stateCount
     guard inputs > 2, (inputs - 2) % kinds == 0, outputs == (inputs - 2) / kinds * (kinds - 1) else {
-      throw .invalid("\(inputs) inputs and \(outputs) outputs are not \(kinds) tensors in and \(kinds - 1) out for each parameter")
+      throw .invalid(
+        "\(inputs) inputs and \(outputs) outputs are not \(kinds) tensors in and \(kinds - 1) out for each parameter")
     }
     return (inputs - 2) / kinds
   }

@@ -61,7 +61,8 @@ public struct QuantizationGranularity: Hashable, Sendable {
     for index in x.indices {
       let expected = index == along ? x[index].ceilQuotient(by: Dim(blockSize)) ?? .unknown : x[index]
       guard expected.isUnknown || scale[index].isEqual(to: expected) != false else {
-        throw .invalid("the scale \(describe(scale)) does not fit blocks of \(blockSize) along axis \(axis) of \(describe(x))")
+        throw .invalid(
+          "the scale \(describe(scale)) does not fit blocks of \(blockSize) along axis \(axis) of \(describe(x))")
       }
     }
   }

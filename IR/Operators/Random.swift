@@ -52,7 +52,9 @@ private func fill(
 
 private func floatType(_ type: ElementType?, _ fallback: ElementType) throws(Diagnostic) -> ElementType {
   let chosen = type ?? fallback
-  guard floatTypes.contains(chosen) else { throw .invalid("attribute 'dtype' is \(chosen.name), which is no float type") }
+  guard floatTypes.contains(chosen) else {
+    throw .invalid("attribute 'dtype' is \(chosen.name), which is no float type")
+  }
   return chosen
 }
 
@@ -107,7 +109,9 @@ public struct RandomUniform: Operator {
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     let (low, high) = (Double(low), Double(high))
-    return try fill(shape ?? [], try floatType(dtype, .float32), seed: seed, context) { low + $0.uniform() * (high - low) }
+    return try fill(shape ?? [], try floatType(dtype, .float32), seed: seed, context) {
+      low + $0.uniform() * (high - low)
+    }
   }
 }
 
@@ -160,7 +164,9 @@ public struct RandomUniformLike: Operator {
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     let like = try inputs.tensor(0)
     let (low, high) = (Double(low), Double(high))
-    return try fill(like.shape, try floatType(dtype, like.type), seed: seed, context) { low + $0.uniform() * (high - low) }
+    return try fill(like.shape, try floatType(dtype, like.type), seed: seed, context) {
+      low + $0.uniform() * (high - low)
+    }
   }
 }
 
@@ -214,7 +220,9 @@ public struct Multinomial: Operator {
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, floatTypes)
     try context.requireRank(0, 2...2)
-    guard let dtype, dtype == .int32 || dtype == .int64 else { throw .invalid("attribute 'dtype' is no int32 or int64") }
+    guard let dtype, dtype == .int32 || dtype == .int64 else {
+      throw .invalid("attribute 'dtype' is no int32 or int64")
+    }
     if try context.shape(0)?[1] == 0 { throw .invalid("there are no classes to draw from") }
     return [.tensor(dtype, [try context.shape(0)?[0] ?? .unknown, Dim(sampleSize)])]
   }

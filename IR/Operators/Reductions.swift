@@ -101,7 +101,8 @@ extension ReduceOperator {
     case .unsigned, .bool:
       let values = forEachGroup(x.wide(UInt64.self), x.shape, axes) { reduce($0, x.type) }
       return [.tensor(Tensor(wide: values, x.type, shape))]
-    default: return [.tensor(Tensor(wide: forEachGroup(x.wide(Double.self), x.shape, axes) { reduce($0) }, x.type, shape))]
+    default:
+      return [.tensor(Tensor(wide: forEachGroup(x.wide(Double.self), x.shape, axes) { reduce($0) }, x.type, shape))]
     }
   }
 }
@@ -224,7 +225,9 @@ public struct ReduceSumSquare: ReduceOperator {
   public init() {}
   public func reduce(_ values: ArraySlice<Double>) -> Double { values.reduce(0) { $0 + $1 * $1 } }
   public func reduce(_ values: ArraySlice<Int64>, _ type: ElementType) -> Int64 { values.reduce(0) { $0 &+ $1 &* $1 } }
-  public func reduce(_ values: ArraySlice<UInt64>, _ type: ElementType) -> UInt64 { values.reduce(0) { $0 &+ $1 &* $1 } }
+  public func reduce(_ values: ArraySlice<UInt64>, _ type: ElementType) -> UInt64 {
+    values.reduce(0) { $0 &+ $1 &* $1 }
+  }
 }
 
 /// Logarithm of the sum. ONNX ReduceLogSum, opsets 1–28 (integers until 27).

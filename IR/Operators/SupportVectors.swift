@@ -102,8 +102,8 @@ public struct SVMRegressor: Operator {
   }
 }
 
-/// Classification by support vectors (votes of all pairs of classes, or probabilities by Platt scaling), or linear where
-/// there are none. X[N,F] → labels [N], scores [N,classes or pairs]. ONNX-ML SVMClassifier, opsets 1–5.
+/// Classification by support vectors (votes of all pairs of classes, or probabilities by Platt scaling), or linear
+/// where there are none. X[N,F] → labels [N], scores [N,classes or pairs]. ONNX-ML SVMClassifier, opsets 1–5.
 public struct SVMClassifier: Operator {
   public static let name = "SVMClassifier"
   public static let domain = classicalDomain
@@ -158,7 +158,8 @@ public struct SVMClassifier: Operator {
     } else {
       guard rho?.count ?? 0 >= 1 else { throw .invalid("attribute 'rho' is missing") }
       if let features = columns.value, coefficients?.count ?? 0 != saturatingMultiply(labels.count, features) {
-        throw .invalid("there are \(coefficients?.count ?? 0) coefficients for \(labels.count) classes of \(features) features")
+        throw .invalid(
+          "there are \(coefficients?.count ?? 0) coefficients for \(labels.count) classes of \(features) features")
       }
     }
     return [.tensor(labels.type, [rows]), .tensor(.float32, [rows, Dim(outputCount)])]

@@ -79,8 +79,9 @@ private func withBases(_ scores: [Double?], _ bases: [Double]) -> [Double] {
   }
 }
 
-/// Classification by trees with numbered nodes. X[N,F] → labels [N], scores [N,classes]. With two classes and
-/// votes for the first index only, its score is the second class's and gives both (as onnxruntime has it). ONNX-ML TreeEnsembleClassifier, opsets 1–5.
+/// Classification by trees with numbered nodes. X[N,F] → labels [N], scores [N,classes]. With two classes and votes for
+/// the first index only, its score is the second class's and gives both (as onnxruntime has it). ONNX-ML
+/// TreeEnsembleClassifier, opsets 1–5.
 public struct TreeEnsembleClassifier: ForestOperator {
   public static let name = "TreeEnsembleClassifier"
   public static let outputs: Arity = 2
@@ -186,8 +187,9 @@ public struct TreeEnsemble: Operator {
     let count = kinds.count
     let thresholds = splits?.wide(Double.self) ?? []
     guard let featureIDs, let trueIDs, let falseIDs, let trueLeafs, let falseLeafs,
-      [featureIDs.count, trueIDs.count, falseIDs.count, trueLeafs.count, falseLeafs.count, thresholds.count] == Array(
-        repeating: count, count: 6), [count, 0].contains(missingTracksTrue?.count ?? 0)
+      [featureIDs.count, trueIDs.count, falseIDs.count, trueLeafs.count, falseLeafs.count, thresholds.count]
+        == Array(
+          repeating: count, count: 6), [count, 0].contains(missingTracksTrue?.count ?? 0)
     else { throw .invalid("the lists that describe nodes differ in length") }
     let weights = leafWeights?.wide(Double.self) ?? []
     let voted = leafTargets ?? []
@@ -197,7 +199,9 @@ public struct TreeEnsemble: Operator {
     forest.targets = targets
     forest.leaves = zip(voted, weights).map { [($0, $1)] }
     for i in 0..<count {
-      guard let mode = DecisionForest.Mode(rawValue: kinds[i]) else { throw .invalid("there is no node mode \(kinds[i])") }
+      guard let mode = DecisionForest.Mode(rawValue: kinds[i]) else {
+        throw .invalid("there is no node mode \(kinds[i])")
+      }
       var node = DecisionForest.Node(
         mode: mode, feature: featureIDs[i], threshold: thresholds[i],
         missingIsTrue: missingTracksTrue.map { !$0.isEmpty && $0[i] != 0 } ?? false,

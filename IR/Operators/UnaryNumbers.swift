@@ -108,7 +108,8 @@ public struct Shrink: UnaryNumberOperator, ActivationOperator {
   public func apply(_ x: UInt64) -> UInt64 { UInt64(saturating: apply(Double(x))) }
 }
 
-/// min(max(x, minimum), maximum); the bounds are inputs of one element, absent ones do not bind. ONNX Clip, opsets 1–28.
+/// min(max(x, minimum), maximum); the bounds are inputs of one element, absent ones do not bind. ONNX Clip, opsets
+/// 1–28.
 public struct Clip: ElementwiseOperator, IdempotentOperator {
   public static let name = "Clip"
   public static let inputs = Arity(1...3)
@@ -182,7 +183,8 @@ public struct PRelu: ElementwiseOperator {
     let type = try context.tensor(0)
     if let shape = type.shape, let slope = try context.shape(1) {
       let both = try broadcast(shape, slope)
-      let fits = both.count == shape.count && zip(both, shape).allSatisfy { $0.isUnknown || $0.isEqual(to: $1) != false }
+      let fits =
+        both.count == shape.count && zip(both, shape).allSatisfy { $0.isUnknown || $0.isEqual(to: $1) != false }
       guard fits else { throw .invalid("the slope \(describe(slope)) does not broadcast to \(describe(shape))") }
     }
     return [.tensor(type)]

@@ -73,8 +73,8 @@ public struct BlackmanWindow: WindowFunctionOperator {
   public func weight(_ angle: Double) -> Double { 0.42 - 0.5 * cos(angle) + 0.08 * cos(2 * angle) }
 }
 
-/// Triangular filters with peaks of 1, spaced evenly on the mel scale. Scalars: number of filters M, DFT length L, sample
-/// rate, lower and upper edge in hertz → [L / 2 + 1, M]. ONNX MelWeightMatrix, opsets 17–28.
+/// Triangular filters with peaks of 1, spaced evenly on the mel scale. Scalars: number of filters M, DFT length L,
+/// sample rate, lower and upper edge in hertz → [L / 2 + 1, M]. ONNX MelWeightMatrix, opsets 17–28.
 public struct MelWeightMatrix: Operator {
   public static let name = "MelWeightMatrix"
   public static let inputs: Arity = 5

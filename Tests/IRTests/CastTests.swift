@@ -48,7 +48,9 @@ import Testing
     let big = Array("9007199254740993".utf8)
     #expect(try run(Cast(to: .int64), [Tensor(strings: [big], shape: [1])])[0] == longs([9_007_199_254_740_993]))
     #expect(message { _ = try run(Cast(to: .float32), [Tensor(strings: [[0x78]], shape: [1])]) } == "'x' is no number")
-    #expect(throws: Diagnostic.self) { try run(Cast(to: .float32), [Tensor(strings: [Array("0x10".utf8)], shape: [1])]) }
+    #expect(throws: Diagnostic.self) {
+      try run(Cast(to: .float32), [Tensor(strings: [Array("0x10".utf8)], shape: [1])])
+    }
     let printed = try run(Cast(to: .string), [Tensor([Float(0.1), 1])])[0].strings
     #expect(printed == [Array("0.1".utf8), Array("1.0".utf8)])
   }

@@ -44,7 +44,9 @@ import Testing
     #expect(throws: Diagnostic.self) { try run(try op("TreeEnsembleRegressor", feature), [x]) }
     let short = Self.tree(votes: "target") + [("nodes_values", .floats([1]))]
     #expect(throws: Diagnostic.self) { try run(try op("TreeEnsembleRegressor", short), [x]) }
-    #expect(throws: Diagnostic.self) { try run(try op("TreeEnsembleRegressor", Self.tree(mode: "?", votes: "target")), [x]) }
+    #expect(throws: Diagnostic.self) {
+      try run(try op("TreeEnsembleRegressor", Self.tree(mode: "?", votes: "target")), [x])
+    }
   }
 
   @Test func linearModels() throws {
@@ -74,7 +76,8 @@ import Testing
 
   @Test func encoders() throws {
     let words = Tensor(strings: [[97], [98], [120]], shape: [3])
-    let encoder = try op("LabelEncoder", [("keys_strings", Self.words(["a", "b", "a"])), ("values_int64s", .ints([1, 2, 3]))])
+    let encoder = try op(
+      "LabelEncoder", [("keys_strings", Self.words(["a", "b", "a"])), ("values_int64s", .ints([1, 2, 3]))])
     #expect(try run(encoder, [words])[0] == longs([3, 2, -1]))
     let nan = try op("LabelEncoder", [("keys_floats", .floats([.nan])), ("values_strings", Self.words(["none"]))])
     #expect(try run(nan, [Tensor([Float.nan, 1])])[0].strings == [Array("none".utf8), Array("_Unused".utf8)])
@@ -89,7 +92,9 @@ import Testing
     let scaler = try op("Scaler", [("offset", .floats([1, 2])), ("scale", .floats([2]))])
     #expect(try run(scaler, [x])[0].floats == [0, 0, 4, 4])
     #expect(throws: Diagnostic.self) { try run(scaler, [Tensor(scalar: Float(1))]) }
-    #expect(try run(op("Normalizer", [("norm", .string(Array("L1".utf8)))]), [Tensor([Float(1), -3], shape: [1, 2])])[0].floats == [0.25, -0.75])
+    #expect(
+      try run(op("Normalizer", [("norm", .string(Array("L1".utf8)))]), [Tensor([Float(1), -3], shape: [1, 2])])[0]
+        .floats == [0.25, -0.75])
     let imputer = try op("Imputer", [("imputed_value_floats", .floats([9])), ("replaced_value_float", .float(.nan))])
     #expect(try run(imputer, [Tensor([Float.nan, 2])])[0].floats == [9, 2])
     #expect(try run(op("Binarizer", [("threshold", .float(2))]), [x])[0].floats == [0, 0, 1, 1])
@@ -117,7 +122,9 @@ import Testing
     var op = Momentum()
     op.alpha = 0.5
     op.beta = 1
-    let inputs = [Tensor(scalar: Float(0.1)), longs([0], []), Tensor([Float(1)]), Tensor([Float(2)]), Tensor([Float(4)])]
+    let inputs = [
+      Tensor(scalar: Float(0.1)), longs([0], []), Tensor([Float(1)]), Tensor([Float(2)]), Tensor([Float(4)]),
+    ]
     #expect(try run(op, inputs, outputs: 2).map { $0.floats[0] } == [0.6, 4])
     #expect(throws: Diagnostic.self) { try run(Adam(), inputs, outputs: 2) }
     let moved = 1 - 0.2 / Float(8).squareRoot()

@@ -109,7 +109,9 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
     #expect(try run(Equal(), [a, b])[0] == bools([true, false, false]))
     #expect(try run(Less(), [b, a])[0] == bools([false, false, true]))
     #expect(try run(GreaterOrEqual(), [a, b])[0] == bools([true, false, true]))
-    #expect(try run(Equal(), [Tensor(strings: [[1], [2]], shape: [2]), Tensor(strings: [[1]], shape: [1])])[0] == bools([true, false]))
+    #expect(
+      try run(Equal(), [Tensor(strings: [[1], [2]], shape: [2]), Tensor(strings: [[1]], shape: [1])])[0]
+        == bools([true, false]))
     #expect(try run(Xor(), [bools([true, false]), bools([true])])[0] == bools([false, true]))
     #expect(try run(Not(), [bools([true, false])])[0] == bools([false, true]))
     #expect(try run(IsNaN(), [a])[0] == bools([false, true, false]))
@@ -121,7 +123,8 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
   @Test func shiftsBeyondTheWidth() throws {
     var right = BitShift()
     right.direction = .right
-    #expect(try run(right, [Tensor([Int8(-128), -1, 4]), Tensor([Int8(1), 9, -1])])[0] == Tensor([Int8(-64), -1, 0]))
+    #expect(
+      try run(right, [Tensor([Int8(-128), -1, 4]), Tensor([Int8(1), 9, -1])])[0] == Tensor([Int8(-64), -1, 0]))
     #expect(try run(BitShift(), [Tensor([UInt8(3), 3]), Tensor([UInt8(7), 8])])[0] == Tensor([UInt8(128), 0]))
   }
 
@@ -134,7 +137,8 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
   }
 
   @Test func clipping() throws {
-    #expect(try run(Clip(), [f32([-1, .nan, 9]), Tensor(scalar: Float(0)), Tensor(scalar: Float(6))])[0].floats[2] == 6)
+    #expect(
+      try run(Clip(), [f32([-1, .nan, 9]), Tensor(scalar: Float(0)), Tensor(scalar: Float(6))])[0].floats[2] == 6)
     #expect(try run(Clip(), [longs([-5, 5]), nil, longs([2], [])])[0] == longs([-5, 2]))
     #expect(throws: Diagnostic.self) { try run(Clip(), [f32([1]), f32([1, 2])]) }
     #expect(try run(PRelu(), [f32([-1, 2, -3, 4], [2, 2]), f32([10, 100])])[0].floats == [-10, 2, -30, 4])

@@ -2,8 +2,8 @@ import IR
 import TestSupport
 import Testing
 
-/// Any operator with any attributes on any inputs: it may refuse, it may not trap, and what it evaluates to has the types
-/// it inferred.
+/// Any operator with any attributes on any inputs: it may refuse, it may not trap, and what it evaluates to has the
+/// types it inferred.
 @Suite struct HostileInputTests {
   static let trials = 150
 
@@ -44,7 +44,9 @@ import Testing
     }
     for (inferred, result) in zip(contents, results) {
       guard let inferred, let tensor = result.tensor, tensor.type.isInteger || tensor.type == .bool else { continue }
-      if inferred.compactMap(\.value) != tensor.integers { return "inferred contents \(inferred), evaluated \(tensor.integers)" }
+      if inferred.compactMap(\.value) != tensor.integers {
+        return "inferred contents \(inferred), evaluated \(tensor.integers)"
+      }
     }
     return nil
   }
@@ -57,7 +59,9 @@ import Testing
     return op
   }
 
-  static func names(_ op: some Operator) -> [(String, Bool)] { type(of: op).attributes.map { ($0.name, $0.isInternal) } }
+  static func names(_ op: some Operator) -> [(String, Bool)] {
+    type(of: op).attributes.map { ($0.name, $0.isInternal) }
+  }
 
   static func values(_ random: inout SeededGenerator) -> [AttributeValue] {
     let odd: [Int64] = [0, 1, -1, 2, 3, 7, -2, 1 << 31, 1 << 32, .max, .min]
@@ -89,7 +93,9 @@ import Testing
     (0..<Int.random(in: 0...4, using: &random)).map { _ in [1, 2, 3, 2, 4, 0][Int.random(in: 0...5, using: &random)] }
   }
 
-  static func like(_ other: Tensor, _ random: inout SeededGenerator) -> Tensor { filled(other.type, shape(&random), &random) }
+  static func like(_ other: Tensor, _ random: inout SeededGenerator) -> Tensor {
+    filled(other.type, shape(&random), &random)
+  }
 
   static func tensor(_ random: inout SeededGenerator) -> Tensor {
     let types: [ElementType] = [.float32, .float32, .float64, .int64, .int32, .int8, .uint8, .bool, .string, .float16]
@@ -109,7 +115,8 @@ import Testing
     if type.isFloat {
       let values = (0..<count).map { _ -> Double in
         let wild = [Double.nan, .infinity, 1e300, -0.0]
-        return Int.random(in: 0...9, using: &random) == 0 ? wild[Int.random(in: 0...3, using: &random)] : Double.random(in: -3...3, using: &random)
+        return Int.random(in: 0...9, using: &random) == 0
+          ? wild[Int.random(in: 0...3, using: &random)] : Double.random(in: -3...3, using: &random)
       }
       return Tensor(wide: values, type, shape)
     }

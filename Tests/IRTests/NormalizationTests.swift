@@ -56,10 +56,12 @@ private func close(_ a: [Float], _ b: [Float], _ tolerance: Float = 1e-5) -> Boo
     op.size = 3
     op.alpha = 3
     op.beta = 1
-    #expect(close(try run(op, [Tensor([Float(1), 2, 3], shape: [1, 3, 1])])[0].floats, [1.0 / 6, 2.0 / 15, 3.0 / 14]))
+    #expect(
+      close(try run(op, [Tensor([Float(1), 2, 3], shape: [1, 3, 1])])[0].floats, [1.0 / 6, 2.0 / 15, 3.0 / 14]))
     op.size = Int(Int32.max)
     #expect(try run(op, [counting([1, 2, 1])])[0].count == 2)
-    #expect(close(try run(LpNormalization(), [Tensor([Float(3), 4, 0, 0], shape: [2, 2])])[0].floats, [0.6, 0.8, 0, 0]))
+    #expect(
+      close(try run(LpNormalization(), [Tensor([Float(3), 4, 0, 0], shape: [2, 2])])[0].floats, [0.6, 0.8, 0, 0]))
     let mvn = try run(MeanVarianceNormalization(), [Tensor([Float(1), 3], shape: [1, 1, 1, 2])])[0].floats
     #expect(close(mvn, [-1, 1]))
     #expect(throws: Diagnostic.self) { try run(MeanVarianceNormalization(), [counting([2, 2])]) }

@@ -7,8 +7,11 @@ import Testing
 
   @Test func roundsHalvesToEvenAndSaturates() throws {
     let x = Tensor([Float(0.25), 0.75, 1.25, -1, 1000, -1000, .nan])
-    #expect(try run(QuantizeLinear(), [x, half, Tensor(scalar: UInt8(128))])[0] == Tensor([UInt8(128), 130, 130, 126, 255, 0, 128]))
-    #expect(try run(QuantizeLinear(), [x, half, Tensor(scalar: Int8(1))])[0] == Tensor([Int8(1), 3, 3, -1, 127, -128, 1]))
+    #expect(
+      try run(QuantizeLinear(), [x, half, Tensor(scalar: UInt8(128))])[0]
+        == Tensor([UInt8(128), 130, 130, 126, 255, 0, 128]))
+    #expect(
+      try run(QuantizeLinear(), [x, half, Tensor(scalar: Int8(1))])[0] == Tensor([Int8(1), 3, 3, -1, 127, -128, 1]))
     #expect(try run(QuantizeLinear(), [x, half])[0].type == .uint8)
   }
 
@@ -70,7 +73,10 @@ import Testing
     let w = Tensor([Int8(1), -1], shape: [2, 1, 1])
     let convolved = try run(
       QLinearConv(),
-      [x, half, zero, w, Tensor([Float(1), 2]), Tensor([Int8(0), 0]), one, Tensor(scalar: Int8(0)), Tensor([Int32(2), 0])])[0]
+      [
+        x, half, zero, w, Tensor([Float(1), 2]), Tensor([Int8(0), 0]), one, Tensor(scalar: Int8(0)),
+        Tensor([Int32(2), 0]),
+      ])[0]
     #expect(convolved == Tensor([Int8(2), 3, -2, -4], shape: [1, 2, 2]))
   }
 }

@@ -43,7 +43,9 @@ private func close(_ a: [Float], _ b: [Float]) -> Bool {
     #expect(try run(symmetric, [longs([1], [])])[0].floats == [1])
     #expect(try run(symmetric, [longs([0], [])])[0].shape == [0])
     #expect(throws: Diagnostic.self) { try run(symmetric, [longs([-1], [])]) }
-    let mel = [longs([3], []), longs([8], []), longs([16000], []), Tensor(scalar: Float(0)), Tensor(scalar: Float(8000))]
+    let mel = [
+      longs([3], []), longs([8], []), longs([16000], []), Tensor(scalar: Float(0)), Tensor(scalar: Float(8000)),
+    ]
     #expect(try run(MelWeightMatrix(), mel)[0].shape == [5, 3])
     #expect(throws: Diagnostic.self) { try run(MelWeightMatrix(), mel[..<2] + [longs([0], [])] + mel[3...]) }
   }
