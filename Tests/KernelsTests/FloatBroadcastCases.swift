@@ -54,6 +54,18 @@ private let broadcastShapes: [([Int], [Int])] = [
   ([3, 5000], [5000]), ([5000, 2], [5000, 1]), ([9001], [9001]),
 ]
 
+/// The sign of a zero remainder, visible in its reciprocal: the divisor's for MOD, the dividend's for FMOD.
+private func zeroRemainderCases() -> [KernelCase] {
+  let x: [Float] = [0, -0, 0, -0, 4, -4, 4, -4]
+  let y: [Float] = [2, 2, -2, -2, 2, 2, -2, -2]
+  return [(KERF_BINARY_MOD, y), (KERF_BINARY_FMOD, x)].map { function, sign in
+    KernelCase(
+      name: "zero of function \(function)", inputs: [.f32(x, [8]), .f32(y, [8])],
+      attributes: [.integer(function), .integer(KERF_UNARY_RECIPROCAL), 0.0, 0.0],
+      outputs: [.f32(sign.map { $0.sign == .minus ? -.infinity : .infinity }, [8])])
+  }
+}
+
 /// Every function over every pair of shapes, in place where the first operand has the result's shape.
 @Sendable func binaryCases() -> [KernelCase] {
   var random = TestRandom(5)
@@ -78,7 +90,7 @@ private let broadcastShapes: [([Int], [Int])] = [
           relative: 2e-6, inPlace: a == shape && f % 2 == 0 ? 0 : b == shape && f % 2 == 1 ? 1 : nil))
     }
   }
-  return cases
+  return cases + zeroRemainderCases()
 }
 
 @Sendable func scaleShiftCases() -> [KernelCase] {

@@ -22,6 +22,23 @@ private func reduced(_ function: Int, _ x: [Double]) -> Double {
   }
 }
 
+/// Sums that must be exact to one unit in the last place however long they are.
+private func longSumCases() -> [KernelCase] {
+  var random = TestRandom(37)
+  return [([2, 30_011], 2), ([1, 4096, 21], 2), ([3, 700, 20], 0b011)].flatMap { dims, mask in
+    [KERF_REDUCE_SUM, KERF_REDUCE_MEAN, KERF_REDUCE_L1, KERF_REDUCE_L2, KERF_REDUCE_SUM_SQUARE].map { function in
+      let x = random.floats(dims.reduce(1, *), 0, 1)
+      let kept = dims.enumerated().map { mask >> $0.offset & 1 == 1 ? 1 : $0.element }
+      var lists = [[Double]](repeating: [], count: kept.reduce(1, *))
+      for (i, to) in Broadcast.indices(kept, in: dims).enumerated() { lists[to].append(Double(x[i])) }
+      return KernelCase(
+        name: "function \(function) of long \(dims)", inputs: [.f32(x, dims)],
+        attributes: [.integer(function), .integer(mask)],
+        outputs: [.f32(lists.map { Float(reduced(function, $0)) }, kept)], absolute: 0, relative: 1.3e-7)
+    }
+  }
+}
+
 @Sendable func reduceCases() -> [KernelCase] {
   var random = TestRandom(10)
   var cases: [KernelCase] = []
@@ -29,7 +46,7 @@ private func reduced(_ function: Int, _ x: [Double]) -> Double {
     ([], 0), ([7], 1), ([7], 0), ([3, 17], 1), ([3, 17], 2), ([3, 17], 3), ([2, 5, 3, 19], 0b0110),
     ([2, 5, 3, 19], 0b1010),
     ([2, 5, 3, 19], 0b0101), ([200, 5], 1), ([4, 0, 3], 2), ([4, 0, 3], 1), ([3, 1100], 1), ([1, 700, 2], 2),
-    ([3, 130], 2),
+    ([3, 130], 2), ([4, 130, 1], 2), ([1, 1, 6], 3), ([1, 1], 1),
   ]
   for (dims, mask) in shapes {
     for function in KERF_REDUCE_SUM...KERF_REDUCE_LOG_SUM_EXP {
@@ -50,7 +67,7 @@ private func reduced(_ function: Int, _ x: [Double]) -> Double {
       }
     }
   }
-  return cases
+  return cases + longSumCases()
 }
 
 private let poolShapes: [ConvolutionShape] = [

@@ -62,7 +62,7 @@ private func remainder<T: KernelInteger>(_ a: T, _ b: T) -> T {
 }
 
 private func shifted<T: KernelInteger>(_ a: T, _ b: T, left: Bool) -> T {
-  if b < 0 || b >= T.bitWidth { return 0 }
+  if b < 0 || b >= T.bitWidth { return !left && a < 0 ? ~0 : 0 }
   return left ? a << b : a >> b
 }
 
@@ -100,7 +100,7 @@ private let integerShapes: [([Int], [Int])] = [
         var b: [T] = random.integers(Grid.count(db))
         if [KERF_BINARY_DIV, KERF_BINARY_MOD, KERF_BINARY_FMOD].contains(code) { b = b.map { $0 == 0 ? ~0 : $0 } }
         if code == KERF_BINARY_POW { b = b.indices.map { T(truncatingIfNeeded: $0 % 9) } }
-        if code >= KERF_BINARY_SHIFT_LEFT { b = b.indices.map { T(truncatingIfNeeded: $0 % (T.bitWidth + 3)) } }
+        if code >= KERF_BINARY_SHIFT_LEFT { b = b.indices.map { T(truncatingIfNeeded: $0 % (T.bitWidth + 5) - 2) } }
         let shape = Broadcast.shape(da, db)
         let ia = Broadcast.indices(da, in: shape)
         let ib = Broadcast.indices(db, in: shape)

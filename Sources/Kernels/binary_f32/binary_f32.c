@@ -63,10 +63,11 @@ int kerf_run_binary(const kerf_call *call, kerf_binary_fn binary, kerf_unary_fn 
   return KERF_OK;
 }
 
-/// a modulo b with the sign of b.
+/// a modulo b with the sign of b, also where it is zero (numpy.mod).
 static float floor_mod(float a, float b) {
   const float r = __builtin_fmodf(a, b);
-  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+  if (r == 0) return __builtin_copysignf(0, b);
+  return (r < 0) != (b < 0) ? r + b : r;
 }
 
 void kerf_binary_scalar(int function, const float *a, int a_step, const float *b, int b_step, float *y, int64_t n) {

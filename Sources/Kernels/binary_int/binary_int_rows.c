@@ -48,6 +48,9 @@
     y[i] = function(p, q);                                    \
   }
 
+/// p shifted by q, all its bits (the sign stays) where q is the width or more, or negative.
+#define SHIFTED_RIGHT(U) ((U)q < bits ? p >> ((U)q & (bits - 1)) : p >> (bits - 1) >> 1)
+
 // U: unsigned and at least 32 bits wide, so that products do not overflow.
 #define ROW(suffix, T, U)                                                                            \
   POWER(power_##suffix, T, U)                                                                        \
@@ -71,7 +74,7 @@
     case KERF_BINARY_OR: LOOP(T, p | q); break;                                                      \
     case KERF_BINARY_XOR: LOOP(T, p ^ q); break;                                                     \
     case KERF_BINARY_SHIFT_LEFT: LOOP(T, (U)q < bits ? (U)p << ((U)q & (bits - 1)) : 0); break;      \
-    default: LOOP(T, (U)q < bits ? p >> ((U)q & (bits - 1)) : 0); break;                             \
+    default: LOOP(T, SHIFTED_RIGHT(U)); break;                                                       \
     }                                                                                                \
   }
 

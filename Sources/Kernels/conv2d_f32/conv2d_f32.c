@@ -69,8 +69,12 @@ static inline float *put(float *dst, const float *src, int64_t n) {
     memcpy(dst, src, (size_t)n * sizeof *dst);
     return dst + n;
   }
+  if (n < 4) {
+    for (; i < n; i++) dst[i] = src[i];
+    return dst + n;
+  }
   for (; i + 4 <= n; i += 4) memcpy(dst + i, src + i, 16);
-  for (; i < n; i++) dst[i] = src[i];
+  memcpy(dst + n - 4, src + n - 4, 16);
   return dst + n;
 }
 
@@ -115,12 +119,25 @@ static void put_patch(const patches *p, int64_t image, int64_t oh, int64_t ow, i
   }
 }
 
+/// The whole patch at ih, iw; all its taps lie inside the image and those of a row are neighbours.
+static void put_inside(const patches *p, int64_t image, int64_t ih, int64_t iw, float *dst) {
+  const conv *v = p->v;
+  const int64_t row = v->g.kw * v->c, step = v->g.dh * v->w * v->c;
+  const float *src = p->x + ((image * v->h + ih) * v->w + iw) * v->c;
+  for (int64_t i = 0; i < v->g.kh; i++, src += step) dst = put(dst, src, row);
+}
+
 static void gather(const void *source, int64_t row, int64_t rows, int64_t k0, int64_t k, float *dst) {
   const patches *p = source;
   const conv *v = p->v;
   int64_t image = row / (v->oh * v->ow), oh = row / v->ow % v->oh, ow = row % v->ow;
+  const kerf_geometry *g = &v->g;
+  const bool whole = k0 == 0 && k == v->k && v->groups == 1 && (g->dw == 1 || g->kw == 1);
   for (int64_t i = 0; i < rows; i++, dst += k) {
-    put_patch(p, image, oh, ow, k0, k, dst);
+    const int64_t ih = oh * g->sh - g->pt, iw = ow * g->sw - g->pl;
+    const bool inside = ih >= 0 && ih + (g->kh - 1) * g->dh < v->h && iw >= 0 && iw + g->kw <= v->w;
+    if (whole && inside) put_inside(p, image, ih, iw, dst);
+    else put_patch(p, image, oh, ow, k0, k, dst);
     if (++ow < v->ow) continue;
     ow = 0;
     if (++oh == v->oh) oh = 0, image++;

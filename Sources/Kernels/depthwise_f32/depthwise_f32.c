@@ -11,6 +11,8 @@ void kerf_pack_depthwise_f32(int64_t c, int64_t kh, int64_t kw, const float *w, 
   kerf_pack_gemm_f32(kh * kw, c, 1, w, packed);
 }
 
+enum { FEW = 4 };  // pixels of a span that is not worth it
+
 typedef struct job {
   kerf_geometry g;
   int64_t h, w, c, oh, ow;
@@ -18,7 +20,7 @@ typedef struct job {
   float *y;
   int mode;
   kerf_act act;
-  kerf_depthwise_fn span;
+  const kerf_depthwise_isa *isa;
 } job;
 
 static int read(const kerf_call *call, job *j) {
@@ -64,7 +66,8 @@ static range inside(int64_t start, int64_t dilation, int64_t taps, int64_t lengt
 }
 
 /// Output pixels ow ..< ow + pixels of a row, for one panel; `rows` and `columns` are the taps to use.
-static void run_span(const job *j, int64_t line, int64_t ow, int64_t pixels, int64_t panel, range rows, range columns) {
+static kerf_depthwise_span span_at(const job *j, int64_t line, int64_t ow, int64_t pixels, int64_t panel, range rows,
+                                   range columns) {
   const kerf_geometry *g = &j->g;
   const int64_t image = line / j->oh, oh = line % j->oh, c0 = panel * KERF_PANEL;
   const int64_t at = (line * j->ow + ow) * j->c + c0;
@@ -78,6 +81,7 @@ static void run_span(const job *j, int64_t line, int64_t ow, int64_t pixels, int
   s.tap_column = s.kw > 1 ? g->dw * j->c : 0;
   s.w = j->weights + (panel * g->kh * g->kw + rows.begin * g->kw + columns.begin) * KERF_PANEL;
   s.w_row = g->kw * KERF_PANEL;
+  s.w_panel = g->kh * s.w_row;
   const int64_t ih = oh * g->sh - g->pt + rows.begin * g->dh, iw = ow * g->sw - g->pl + columns.begin * g->dw;
   s.x = empty ? j->x : j->x + ((image * j->h + ih) * j->w + iw) * j->c + c0;
   s.bias = j->bias ? j->bias + c0 : NULL;
@@ -85,31 +89,43 @@ static void run_span(const job *j, int64_t line, int64_t ow, int64_t pixels, int
   s.after = j->mode == 2 ? j->residual + at : NULL;
   s.y = j->y + at;
   s.y_pixel = j->c;
-  j->span(&s, pixels);
+  return s;
 }
 
-/// One output row: pixels at the edges one at a time, those between in one span, panel by panel.
+/// One output pixel: its whole panels side by side, then a last narrow one.
+static void run_pixel(const job *j, int64_t line, int64_t ow, range rows) {
+  const kerf_geometry *g = &j->g;
+  const range columns = inside(ow * g->sw - g->pl, g->dw, g->kw, j->w);
+  const int64_t whole = j->c / KERF_PANEL;
+  if (whole) {
+    const kerf_depthwise_span s = span_at(j, line, ow, 1, 0, rows, columns);
+    j->isa->across(&s, whole);
+  }
+  if (j->c % KERF_PANEL) {
+    const kerf_depthwise_span s = span_at(j, line, ow, 1, whole, rows, columns);
+    j->isa->span(&s, 1);
+  }
+}
+
+/// One output row: pixels at the edges one at a time, those between (when more than a few) in spans, panel by panel.
 static void run_row(void *context, int64_t line) {
   const job *j = context;
   const kerf_geometry *g = &j->g;
   const range rows = inside(line % j->oh * g->sh - g->pt, g->dh, g->kh, j->h);
   const int64_t reach = (g->kw - 1) * g->dw, room = j->w + g->pl - reach;  // the last window starts before room
   const int64_t begin = kerf_min(j->ow, kerf_ceil_div(g->pl, g->sw));
-  const int64_t end = kerf_max(begin, room <= 0 ? 0 : kerf_min(j->ow, kerf_ceil_div(room, g->sw)));
-  for (int64_t panel = 0; panel * KERF_PANEL < j->c; panel++) {
-    for (int64_t ow = 0; ow < j->ow; ow++) {
-      if (ow == begin && end > begin) {
-        run_span(j, line, begin, end - begin, panel, rows, (range){0, g->kw});
-        ow = end - 1;
-      } else {
-        run_span(j, line, ow, 1, panel, rows, inside(ow * g->sw - g->pl, g->dw, g->kw, j->w));
-      }
-    }
+  int64_t end = kerf_max(begin, room <= 0 ? 0 : kerf_min(j->ow, kerf_ceil_div(room, g->sw)));
+  if (end - begin < FEW) end = begin;
+  for (int64_t ow = 0; ow < begin; ow++) run_pixel(j, line, ow, rows);
+  for (int64_t panel = 0; end > begin && panel * KERF_PANEL < j->c; panel++) {
+    const kerf_depthwise_span s = span_at(j, line, begin, end - begin, panel, rows, (range){0, g->kw});
+    j->isa->span(&s, end - begin);
   }
+  for (int64_t ow = end; ow < j->ow; ow++) run_pixel(j, line, ow, rows);
 }
 
-int kerf_run_depthwise(const kerf_call *call, kerf_depthwise_fn span) {
-  job j = {.span = span};
+int kerf_run_depthwise(const kerf_call *call, const kerf_depthwise_isa *isa) {
+  job j = {.isa = isa};
   KERF_TRY(read(call, &j));
   j.x = call->inputs[0]->data;
   j.weights = call->inputs[1]->data;

@@ -4,12 +4,13 @@
 
 #include "../gemm_f32/gemm_f32.h"
 
-/// Neighbouring output pixels of one panel, all of whose taps lie inside the image. Strides are in floats.
+/// Neighbouring output pixels of one panel, or neighbouring panels of one pixel; all taps lie inside the image. Strides
+/// are in floats.
 typedef struct kerf_depthwise_span {
   const float *x;  // first tap of the first pixel
   int64_t pixel, tap_row, tap_column;
   const float *w;  // first tap
-  int64_t w_row;
+  int64_t w_row, w_panel;
   int64_t kh, kw;
   const float *bias, *before, *after;  // at the panel; residuals at the first pixel; or NULL
   float *y;
@@ -18,8 +19,11 @@ typedef struct kerf_depthwise_span {
   const kerf_act *act;
 } kerf_depthwise_span;
 
-typedef void (*kerf_depthwise_fn)(const kerf_depthwise_span *span, int64_t pixels);
+typedef struct kerf_depthwise_isa {
+  void (*span)(const kerf_depthwise_span *span, int64_t pixels);    // of one panel
+  void (*across)(const kerf_depthwise_span *span, int64_t panels);  // whole panels of one pixel
+} kerf_depthwise_isa;
 
-int kerf_run_depthwise(const kerf_call *call, kerf_depthwise_fn span);
+int kerf_run_depthwise(const kerf_call *call, const kerf_depthwise_isa *isa);
 
 #endif

@@ -1,22 +1,27 @@
 // LAYER_NORM_F32 over the vocabulary of a simd_… header: two passes for the statistics, one to write.
+#include "../core/vsum.h"
 #include "layer_norm_f32.h"
 
 /// Sum of x - shift, or of its square.
 V float shifted_sum(const int square, const float *x, int64_t n, float shift) {
   const vf s = vset(shift);
-  vf a = vzero(), b = vzero();
+  vsum2 sum = vsum2_zero();
   int64_t i = 0;
-  for (; i + 2 * VW <= n; i += 2 * VW) {
-    const vf p = vsub(vload(x + i), s), q = vsub(vload(x + i + VW), s);
-    a = square ? vfma(p, p, a) : vadd(a, p);
-    b = square ? vfma(q, q, b) : vadd(b, q);
+  while (i + 2 * VW <= n) {
+    vf a = vzero(), b = vzero();
+    for (int j = 0; j < 8 && i + 2 * VW <= n; j++, i += 2 * VW) {
+      const vf p = vsub(vload(x + i), s), q = vsub(vload(x + i + VW), s);
+      a = square ? vfma(p, p, a) : vadd(a, p);
+      b = square ? vfma(q, q, b) : vadd(b, q);
+    }
+    sum = vsum2_add(sum, vadd(a, b));
   }
-  float sum = vsum(vadd(a, b));
+  double total = vsum2_total(sum);
   for (; i < n; i++) {
-    const float p = x[i] - shift;
-    sum += square ? p * p : p;
+    const double p = (double)x[i] - (double)shift;
+    total += square ? p * p : p;
   }
-  return sum;
+  return (float)total;
 }
 
 V void normalize(const float *x, const float *scale, const float *bias, float *y, int64_t n, float mean, float inv) {

@@ -2,7 +2,7 @@
 // ONNX: ReduceSum, Mean, Max, Min, Prod, L1, L2, SumSquare, LogSum, LogSumExp 1-20 and GlobalAveragePool.
 //
 // Neighbouring axes of a kind are joined; the last group is folded along rows when reduced, else by columns. Partial
-// results are combined in order.
+// results are combined in order. Sums keep track of their roundings, so the result is off by about one at any length.
 #include "reduce_f32.h"
 
 enum { COLUMNS = 512 };
@@ -20,6 +20,7 @@ static void collapse(const kerf_tensor *x, int64_t mask, shape *s) {
   for (int i = 0; i < x->rank; i++) {
     const bool reduced = mask >> i & 1;
     *(reduced ? &s->folded : &s->kept) *= x->dims[i];
+    if (x->dims[i] == 1) continue;
     if (s->rank && s->reduced[s->rank - 1] == reduced) {
       s->dims[s->rank - 1] *= x->dims[i];
     } else {
@@ -70,7 +71,7 @@ static float start_of(int fold) {
   return fold == KERF_FOLD_MAX ? -INFINITY : fold == KERF_FOLD_MIN ? INFINITY : fold == KERF_FOLD_PROD ? 1 : 0;
 }
 
-static float join(int fold, float a, float b) {
+static double join(int fold, double a, double b) {
   switch (fold) {
     case KERF_FOLD_MAX: return a > b || a != a ? a : b;
     case KERF_FOLD_MIN: return a < b || a != a ? a : b;
@@ -79,13 +80,13 @@ static float join(int fold, float a, float b) {
   }
 }
 
-static float finish(int function, float sum, int64_t n, float shift) {
+static float finish(int function, double sum, int64_t n, float shift) {
   switch (function) {
-    case KERF_REDUCE_MEAN: return sum / (float)n;
-    case KERF_REDUCE_L2: return __builtin_sqrtf(sum);
-    case KERF_REDUCE_LOG_SUM: return __builtin_logf(sum);
-    case KERF_REDUCE_LOG_SUM_EXP: return shift + __builtin_logf(sum);
-    default: return sum;
+    case KERF_REDUCE_MEAN: return (float)(sum / (double)n);
+    case KERF_REDUCE_L2: return (float)__builtin_sqrt(sum);
+    case KERF_REDUCE_LOG_SUM: return (float)__builtin_log(sum);
+    case KERF_REDUCE_LOG_SUM_EXP: return (float)((double)shift + __builtin_log(sum));
+    default: return (float)sum;
   }
 }
 
@@ -114,9 +115,9 @@ static int64_t offset_of(const job *j, int64_t index, bool reduced) {
 /// exp(x - shift) must not meet inf - inf.
 static float safe_shift(float m) { return m - m == 0 ? m : 0; }
 
-static float fold_rows(const job *j, int fold, int64_t base, float shift) {
+static double fold_rows(const job *j, int fold, int64_t base, float shift) {
   const int64_t n = j->s.dims[j->s.rank - 1], outer = n ? j->s.folded / n : 0;
-  float result = start_of(fold);
+  double result = start_of(fold);
   for (int64_t r = 0; r < outer; r++)
     result = join(fold, result, j->fold->row(fold, j->x + base + offset_of(j, r, true), n, shift));
   return result;
@@ -125,32 +126,32 @@ static float fold_rows(const job *j, int fold, int64_t base, float shift) {
 static void reduce_row(const job *j, int64_t index) {
   const int fold = fold_of(j->function);
   const int64_t base = offset_of(j, index, false);
-  const float shift = fold == KERF_FOLD_EXP ? safe_shift(fold_rows(j, KERF_FOLD_MAX, base, 0)) : 0;
+  const float shift = fold == KERF_FOLD_EXP ? safe_shift((float)fold_rows(j, KERF_FOLD_MAX, base, 0)) : 0;
   j->y[index] = finish(j->function, fold_rows(j, fold, base, shift), j->s.folded, shift);
 }
 
 /// Columns base ..< base + n, folded over all reduced groups.
-static void fold_columns(const job *j, int fold, int64_t base, int64_t n, const float *shift, float *acc) {
+static void fold_columns(const job *j, int fold, int64_t base, int64_t n, const float *shift, float *acc, float *lost) {
   const int at = j->s.rank - 2;  // the reduced group before the columns
   const int64_t rows = j->s.dims[at], outer = rows ? j->s.folded / rows : 0;
-  for (int64_t i = 0; i < n; i++) acc[i] = start_of(fold);
+  for (int64_t i = 0; i < n; i++) acc[i] = start_of(fold), lost[i] = 0;
   for (int64_t r = 0; r < outer; r++)
-    j->fold->columns(fold, j->x + base + offset_of(j, r, true), rows, j->s.strides[at], n, shift, acc);
+    j->fold->columns(fold, j->x + base + offset_of(j, r, true), rows, j->s.strides[at], n, shift, acc, lost);
 }
 
 static void reduce_columns(const job *j, int64_t index) {
   const int fold = fold_of(j->function);
   const int64_t begin = index % j->parts * COLUMNS, n = kerf_min(COLUMNS, j->width - begin), row = index / j->parts;
   const int64_t base = offset_of(j, row, false) + begin;
-  float acc[COLUMNS], shift[COLUMNS];
+  float acc[COLUMNS], lost[COLUMNS], shift[COLUMNS];
   memset(shift, 0, sizeof shift);
   if (fold == KERF_FOLD_EXP) {
-    fold_columns(j, KERF_FOLD_MAX, base, n, shift, acc);
+    fold_columns(j, KERF_FOLD_MAX, base, n, shift, acc, lost);
     for (int64_t i = 0; i < n; i++) shift[i] = safe_shift(acc[i]);
   }
-  fold_columns(j, fold, base, n, shift, acc);
+  fold_columns(j, fold, base, n, shift, acc, lost);
   for (int64_t i = 0; i < n; i++)
-    j->y[row * j->width + begin + i] = finish(j->function, acc[i], j->s.folded, shift[i]);
+    j->y[row * j->width + begin + i] = finish(j->function, (double)acc[i] + (double)lost[i], j->s.folded, shift[i]);
 }
 
 static void run_rows(void *context, int64_t index) {

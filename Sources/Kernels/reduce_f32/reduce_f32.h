@@ -11,9 +11,11 @@ enum { KERF_FOLD_SUM, KERF_FOLD_ABS, KERF_FOLD_SQUARE, KERF_FOLD_EXP, KERF_FOLD_
 
 typedef struct kerf_fold {
   /// The fold of a contiguous row.
-  float (*row)(int fold, const float *x, int64_t n, float shift);
-  /// acc[i] = fold of acc[i] and x[0 ..< rows][i], rows `stride` apart; shift[i] for EXP, else unused.
-  void (*columns)(int fold, const float *x, int64_t rows, int64_t stride, int64_t n, const float *shift, float *acc);
+  double (*row)(int fold, const float *x, int64_t n, float shift);
+  /// acc[i] = fold of acc[i] and x[0 ..< rows][i], rows `stride` apart; shift[i] for EXP, else unused. lost[i]: what
+  /// roundings took from the sum acc[i].
+  void (*columns)(int fold, const float *x, int64_t rows, int64_t stride, int64_t n, const float *shift, float *acc,
+                  float *lost);
 } kerf_fold;
 
 int kerf_run_reduce(const kerf_call *call, const kerf_fold *fold);

@@ -1,48 +1,77 @@
 // REDUCE_F32 over the vocabulary of a simd_… header.
 #include "../core/vmath.h"
+#include "../core/vsum.h"
 #include "reduce_f32.h"
 
-V vf fold_vector(const int fold, vf acc, vf x, vf shift) {
+V vf term(const int fold, vf x, vf shift) {
   switch (fold) {
-    case KERF_FOLD_ABS: return vadd(acc, vabs(x));
-    case KERF_FOLD_SQUARE: return vfma(x, x, acc);
-    case KERF_FOLD_EXP: return vadd(acc, vexp(vsub(x, shift)));
+    case KERF_FOLD_ABS: return vabs(x);
+    case KERF_FOLD_SQUARE: return vmul(x, x);
+    case KERF_FOLD_EXP: return vexp(vsub(x, shift));
+    default: return x;
+  }
+}
+
+V vf term_pair(const int fold, vf x, vf y, vf shift) {
+  if (fold == KERF_FOLD_SQUARE) return vfma(x, x, vmul(y, y));
+  return vadd(term(fold, x, shift), term(fold, y, shift));
+}
+
+/// The terms of 8 vectors `stride` apart, summed as a tree.
+V vf term_block(const int fold, const float *x, int64_t stride, vf s) {
+#define KERF_PAIR(i) term_pair(fold, vload(x + (i) * stride), vload(x + ((i) + 1) * stride), s)
+  return vadd(vadd(KERF_PAIR(0), KERF_PAIR(2)), vadd(KERF_PAIR(4), KERF_PAIR(6)));
+#undef KERF_PAIR
+}
+
+V double row_sum(const int fold, const float *x, int64_t n, float shift) {
+  const vf s = vset(shift);
+  vsum2 sum = vsum2_zero();
+  int64_t i = 0;
+  for (; i + 8 * VW <= n; i += 8 * VW) sum = vsum2_add(sum, term_block(fold, x + i, VW, s));
+  for (; i + VW <= n; i += VW) sum = vsum2_add(sum, term(fold, vload(x + i), s));
+  double total = vsum2_total(sum);
+  if (i == n) return total;
+  float tail[VW];
+  vstore(tail, term(fold, vloadn(x + i, n - i), s));
+  for (int j = 0; j < n - i; j++) total += tail[j];
+  return total;
+}
+
+V vf join_vectors(const int fold, vf acc, vf x) {
+  switch (fold) {
     case KERF_FOLD_PROD: return vmul(acc, x);
     case KERF_FOLD_MAX: return vsel(vunord(acc, acc), acc, vmax(acc, x));
-    case KERF_FOLD_MIN: return vsel(vunord(acc, acc), acc, vmin(acc, x));
-    default: return vadd(acc, x);
+    default: return vsel(vunord(acc, acc), acc, vmin(acc, x));
   }
 }
 
 V vf start_vector(const int fold) {
-  return vset(fold == KERF_FOLD_MAX ? -INFINITY : fold == KERF_FOLD_MIN ? INFINITY : fold == KERF_FOLD_PROD ? 1 : 0);
+  return vset(fold == KERF_FOLD_MAX ? -INFINITY : fold == KERF_FOLD_MIN ? INFINITY : 1);
 }
 
-/// Folds the accumulators of folded values: no function is applied any more.
-V vf join_vectors(const int fold, vf a, vf b) {
-  return fold_vector(fold >= KERF_FOLD_PROD ? fold : KERF_FOLD_SUM, a, b, vzero());
-}
-
-V float row_fold(const int fold, const float *x, int64_t n, float shift) {
-  const vf s = vset(shift);
+V double row_join(const int fold, const float *x, int64_t n) {
   vf a = start_vector(fold), b = a, c = a, d = a;
   int64_t i = 0;
   for (; i + 4 * VW <= n; i += 4 * VW) {
-    a = fold_vector(fold, a, vload(x + i), s);
-    b = fold_vector(fold, b, vload(x + i + VW), s);
-    c = fold_vector(fold, c, vload(x + i + 2 * VW), s);
-    d = fold_vector(fold, d, vload(x + i + 3 * VW), s);
+    a = join_vectors(fold, a, vload(x + i));
+    b = join_vectors(fold, b, vload(x + i + VW));
+    c = join_vectors(fold, c, vload(x + i + 2 * VW));
+    d = join_vectors(fold, d, vload(x + i + 3 * VW));
   }
-  for (; i + VW <= n; i += VW) a = fold_vector(fold, a, vload(x + i), s);
+  for (; i + VW <= n; i += VW) a = join_vectors(fold, a, vload(x + i));
   a = join_vectors(fold, join_vectors(fold, a, b), join_vectors(fold, c, d));
-  float lanes[VW], tail[VW];
+  float lanes[VW];
   vstore(lanes, a);
-  vstore(tail, fold_vector(fold, start_vector(fold), i < n ? vloadn(x + i, n - i) : vzero(), s));
   vf one = vset(lanes[0]);
   for (int j = 1; j < VW; j++) one = join_vectors(fold, one, vset(lanes[j]));
-  for (int j = 0; j < n - i; j++) one = join_vectors(fold, one, vset(tail[j]));
+  for (; i < n; i++) one = join_vectors(fold, one, vset(x[i]));
   vstore(lanes, one);
   return lanes[0];
+}
+
+V double row_fold(const int fold, const float *x, int64_t n, float shift) {
+  return fold >= KERF_FOLD_PROD ? row_join(fold, x, n) : row_sum(fold, x, n, shift);
 }
 
 #define KERF_CASES(call) \
@@ -56,8 +85,8 @@ V float row_fold(const int fold, const float *x, int64_t n, float shift) {
     default: call(KERF_FOLD_SUM);                         \
   }
 
-static float row(int fold, const float *x, int64_t n, float shift) {
-  float result = 0;
+static double row(int fold, const float *x, int64_t n, float shift) {
+  double result = 0;
 #define KERF_ROW(f) result = row_fold(f, x, n, shift)
   KERF_CASES(KERF_ROW)
   return result;
@@ -69,32 +98,45 @@ V void store_some(float *p, vf a, int64_t n) {
   else vstoren(p, a, n);
 }
 
-/// Blocks of rows have sums of their own, so that long columns stay accurate.
+/// One vector of columns: rows added one by one, whole vectors in blocks.
+V vsum2 column_sum(const int fold, const float *x, int64_t rows, int64_t stride, int64_t w, vf s, vsum2 sum) {
+  int64_t r = 0;
+  if (w >= VW)
+    for (; r + 8 <= rows; r += 8) sum = vsum2_add(sum, term_block(fold, x + r * stride, stride, s));
+  for (; r < rows; r++) sum = vsum2_add(sum, term(fold, load_some(x + r * stride, w), s));
+  return sum;
+}
+
+V vf column_join(const int fold, const float *x, int64_t rows, int64_t stride, int64_t w, vf even) {
+  vf odd = start_vector(fold);
+  int64_t r = 0;
+  for (; r + 2 <= rows; r += 2) {
+    even = join_vectors(fold, even, load_some(x + r * stride, w));
+    odd = join_vectors(fold, odd, load_some(x + (r + 1) * stride, w));
+  }
+  if (r < rows) even = join_vectors(fold, even, load_some(x + r * stride, w));
+  return join_vectors(fold, even, odd);
+}
+
 V void columns_fold(const int fold, const float *x, int64_t rows, int64_t stride, int64_t n, const float *shift,
-                    float *acc) {
-  enum { BLOCK = 64 };
+                    float *acc, float *lost) {
   for (int64_t i = 0; i < n; i += VW) {
     const int64_t w = n - i;
-    const vf s = fold == KERF_FOLD_EXP ? load_some(shift + i, w) : vzero();
-    vf total = load_some(acc + i, w);
-    for (int64_t r = 0; r < rows; r += BLOCK) {
-      const int64_t end = rows - r < BLOCK ? rows : r + BLOCK;
-      vf even = start_vector(fold), odd = even;
-      int64_t q = r;
-      for (; q + 2 <= end; q += 2) {
-        even = fold_vector(fold, even, load_some(x + q * stride + i, w), s);
-        odd = fold_vector(fold, odd, load_some(x + (q + 1) * stride + i, w), s);
-      }
-      if (q < end) even = fold_vector(fold, even, load_some(x + q * stride + i, w), s);
-      total = join_vectors(fold, total, join_vectors(fold, even, odd));
+    const vf before = load_some(acc + i, w);
+    if (fold >= KERF_FOLD_PROD) {
+      store_some(acc + i, column_join(fold, x + i, rows, stride, w, before), w);
+      continue;
     }
-    store_some(acc + i, total, w);
+    const vf s = fold == KERF_FOLD_EXP ? load_some(shift + i, w) : vzero();
+    const vsum2 sum = column_sum(fold, x + i, rows, stride, w, s, (vsum2){before, load_some(lost + i, w)});
+    store_some(acc + i, sum.high, w);
+    store_some(lost + i, vsum2_lost(sum), w);
   }
 }
 
 static void columns(int fold, const float *x, int64_t rows, int64_t stride, int64_t n, const float *shift,
-                    float *acc) {
-#define KERF_COLUMNS(f) columns_fold(f, x, rows, stride, n, shift, acc)
+                    float *acc, float *lost) {
+#define KERF_COLUMNS(f) columns_fold(f, x, rows, stride, n, shift, acc, lost)
   KERF_CASES(KERF_COLUMNS)
 }
 #undef KERF_CASES

@@ -1,5 +1,6 @@
 // SOFTMAX_F32 over the vocabulary of a simd_… header.
 #include "../core/vmath.h"
+#include "../core/vsum.h"
 #include "softmax_f32.h"
 
 V vf load_or(const float *p, int64_t n, float other) {
@@ -18,21 +19,24 @@ static float row_max(const float *x, int64_t n) {
 
 /// Sum of exp(x - m); stored in y unless that is NULL.
 V float row_exp(const float *x, float *y, int64_t n, float m) {
-  vf sum = vzero();
+  vsum2 sum = vsum2_zero();
   int64_t i = 0;
-  for (; i + VW <= n; i += VW) {
-    const vf e = vexp(vsub(vload(x + i), vset(m)));
-    if (y) vstore(y + i, e);
-    sum = vadd(sum, e);
+  while (i + VW <= n) {
+    vf part = vzero();
+    for (int j = 0; j < 8 && i + VW <= n; j++, i += VW) {
+      const vf e = vexp(vsub(vload(x + i), vset(m)));
+      if (y) vstore(y + i, e);
+      part = vadd(part, e);
+    }
+    sum = vsum2_add(sum, part);
   }
-  if (i == n) return vsum(sum);
+  if (i == n) return (float)vsum2_total(sum);
   const vf e = vexp(vsub(load_or(x + i, n - i, -INFINITY), vset(m)));
   if (y) vstoren(y + i, e, n - i);
   float lanes[VW];
   vstore(lanes, e);
   for (int64_t j = n - i; j < VW; j++) lanes[j] = 0;  // also where m is -inf and the padding gave NaN
-  sum = vadd(sum, vload(lanes));
-  return vsum(sum);
+  return (float)vsum2_total(vsum2_add(sum, vload(lanes)));
 }
 
 void KERF_FN(kerf_softmax_row)(const float *x, float *y, int64_t n, int log) {
@@ -58,13 +62,16 @@ V void store_some(float *p, vf a, int64_t n) {
 static void columns(const float *x, float *y, int64_t n, int64_t stride, int64_t count, int log) {
   for (int64_t c = 0; c < count; c += VW) {
     const int64_t w = count - c;
-    vf m = vset(-INFINITY), sum = vzero();
+    vf m = vset(-INFINITY), part = vzero();
+    vsum2 sums = vsum2_zero();
     for (int64_t i = 0; i < n; i++) m = vmax(m, load_some(x + i * stride + c, w));
     for (int64_t i = 0; i < n; i++) {
       const vf e = vexp(vsub(load_some(x + i * stride + c, w), m));
-      sum = vadd(sum, e);
+      part = vadd(part, e);
       if (!log) store_some(y + i * stride + c, e, w);
+      if ((i & 7) == 7) sums = vsum2_add(sums, part), part = vzero();
     }
+    const vf sum = vsum2_value(vsum2_add(sums, part));
     const vf scale = log ? vadd(m, vlog(sum)) : vdiv(vset(1), sum);
     for (int64_t i = 0; i < n; i++) {
       const vf a = load_some((log ? x : y) + i * stride + c, w);
