@@ -5,7 +5,8 @@ extension Compiler {
   /// Names of all passes, as `--disable-pass` and `--print-after` take them.
   public static var passNames: [String] {
     let plan = QuantizationPlan(Graph(), keepFloat: [])
-    return Pipelines.allPasses.map(\.name) + Pipelines.quantized(plan, ranges: [:]).passes.map(\.name)
+    return Pipelines.allPasses.map(\.name)
+      + Pipelines.quantized(plan, ranges: [:]).passes.map(\.name)
       .filter { name in !Pipelines.allPasses.contains { $0.name == name } }
   }
 
@@ -41,7 +42,8 @@ extension Compiler {
           let list = symbols.isEmpty ? "none" : symbols.map { printable($0) }.joined(separator: ", ")
           warnings.append("--dim \(printable(name)) has no effect: symbolic dimensions of the inputs are \(list)")
         } else if range.count > 1 {
-          warnings.append("--dim \(printable(name))=\(range.lowerBound)..\(range.upperBound) has no effect: the dimension stays free")
+          warnings.append(
+            "--dim \(printable(name))=\(range.lowerBound)..\(range.upperBound) has no effect: the dimension stays free")
         }
       }
     }

@@ -37,8 +37,14 @@ extension CompileReport {
   private func totalsTable() -> String {
     HTMLTable(["", "before", "after", "ratio"]).rendered([
       ["nodes", "\(totals.nodesBefore)", "\(totals.nodesAfter)", percent(totals.nodeRatio)],
-      ["weights", size(totals.weightBytesBefore), size(totals.weightBytesAfter), ratio(totals.weightBytesBefore, totals.weightBytesAfter)],
-      ["multiply-accumulates", figure(totals.macsBefore), figure(totals.macsAfter), ratio(totals.macsBefore, totals.macsAfter)],
+      [
+        "weights", size(totals.weightBytesBefore), size(totals.weightBytesAfter),
+        ratio(totals.weightBytesBefore, totals.weightBytesAfter),
+      ],
+      [
+        "multiply-accumulates", figure(totals.macsBefore), figure(totals.macsAfter),
+        ratio(totals.macsBefore, totals.macsAfter),
+      ],
     ])
   }
 
@@ -83,7 +89,9 @@ extension CompileReport {
       + HTMLTable(["node", "reason"], numbersFrom: 2).rendered(hostCalls.map { [$0.node, $0.reason] })
   }
 
-  private func ratio(_ before: Int, _ after: Int) -> String { before > 0 ? percent(Double(after) / Double(before)) : "" }
+  private func ratio(_ before: Int, _ after: Int) -> String {
+    before > 0 ? percent(Double(after) / Double(before)) : ""
+  }
 }
 
 /// Text for HTML: control characters escaped, markup too.
@@ -109,7 +117,9 @@ private struct HTMLTable {
     for (row, cells) in rows.enumerated() {
       text += "<tr>"
       for (index, cell) in cells.enumerated() {
-        let bar = index == 0 && row < bars.count ? " style=\"--share:\(String(format: "%.1f", bars[row] * 100))%\" class=\"bar\"" : number(index)
+        let bar =
+          index == 0 && row < bars.count
+          ? " style=\"--share:\(String(format: "%.1f", bars[row] * 100))%\" class=\"bar\"" : number(index)
         text += "<td\(bar)>\(escaped(cell))</td>"
       }
       text += "</tr>\n"

@@ -45,11 +45,13 @@ extension CompileReport {
     }
     let others = passes.count - shown.count
     let end = others > 0 ? "\(others) of \(passes.count) passes found nothing to do" : ""
-    return [shown.isEmpty ? "" : TextTable.render(rows, right: [1, 5, 6]), end].filter { !$0.isEmpty }.joined(separator: "\n")
+    return [shown.isEmpty ? "" : TextTable.render(rows, right: [1, 5, 6]), end].filter { !$0.isEmpty }.joined(
+      separator: "\n")
   }
 
   private func rejections() -> String {
-    let lines = passes.flatMap { pass in pass.rejected.map { "  \(pass.name): \(clean($0.node)): \(clean($0.reason))" } }
+    let lines = passes.flatMap { pass in pass.rejected.map { "  \(pass.name): \(clean($0.node)): \(clean($0.reason))" }
+    }
     return lines.isEmpty ? "" : (["Left alone, and why:"] + lines).joined(separator: "\n")
   }
 

@@ -34,13 +34,19 @@ import Testing
     (["compile", "a.onnx", "-o", "a.onnx"], "error: the output must be another file than the model"),
     (["compile", "a.onnx", "-o", "b", "--quantize", "int8"], "error: --quantize int8 needs --samples"),
     (["compile", "a.onnx", "-o", "b", "--stop-after", "-1"], "error: Missing value for '--stop-after <n>'"),
-    (["compile", "a.onnx", "-o", "b", "--input-shape", "x1x3"],
-      "error: The value 'x1x3' is invalid for '--input-shape <name:shape>': 'x1x3' is not NAME:SHAPE, as x:1x3x224x224"),
-    (["compile", "a.onnx", "-o", "b", "--dim", "N=5..2"],
-      "error: The value 'N=5..2' is invalid for '--dim <name=value>': 'N=5..2' is not NAME=VALUE or NAME=MIN..MAX"),
-    (["compile", "a.onnx", "-o", "b", "--target", "z80"],
+    (
+      ["compile", "a.onnx", "-o", "b", "--input-shape", "x1x3"],
+      "error: The value 'x1x3' is invalid for '--input-shape <name:shape>': 'x1x3' is not NAME:SHAPE, as x:1x3x224x224"
+    ),
+    (
+      ["compile", "a.onnx", "-o", "b", "--dim", "N=5..2"],
+      "error: The value 'N=5..2' is invalid for '--dim <name=value>': 'N=5..2' is not NAME=VALUE or NAME=MIN..MAX"
+    ),
+    (
+      ["compile", "a.onnx", "-o", "b", "--target", "z80"],
       "error: The value 'z80' is invalid for '--target <name>'. Please provide one of the following: native, portable, x86-64-v2, "
-        + "x86-64-v3, x86-64-v4, aarch64, aarch64-dotprod, aarch64-i8mm"),
+        + "x86-64-v3, x86-64-v4, aarch64, aarch64-dotprod, aarch64-i8mm"
+    ),
     (["run", "a.kerf", "--carry", "a=b"], "error: --carry needs --samples"),
     (["bench", "a.kerf", "--threads", "0"], "error: --threads is 0, must be in 1...1024"),
     (["bench", "a.kerf", "--seconds", "x"], "error: The value 'x' is invalid for '--seconds <s>'"),
@@ -123,14 +129,23 @@ import Testing
   @Test func keysOfJSON() throws {
     let bundle = try bundle()
     let expected: [(arguments: [String], keys: [String])] = [
-      (["bench", bundle, "--seconds", "0.01", "--threads", "1"],
-        ["arena_bytes", "first_ms", "isa", "load_ms", "median_ms", "min_ms", "model", "p90_ms", "p99_ms", "peak_rss_bytes",
-          "runs", "threads", "weights_bytes"]),
+      (
+        ["bench", bundle, "--seconds", "0.01", "--threads", "1"],
+        [
+          "arena_bytes", "first_ms", "isa", "load_ms", "median_ms", "min_ms", "model", "p90_ms", "p99_ms",
+          "peak_rss_bytes",
+          "runs", "threads", "weights_bytes",
+        ]
+      ),
       (["compare", model, bundle], ["outputs", "samples"]),
-      (["inspect", bundle],
-        ["inputs", "macs", "nodes", "operators", "outputs", "parameters", "peak_activation_bytes", "weight_bytes"]),
-      (["report", bundle],
-        ["host_calls", "kerf_version", "layers", "passes", "source", "target", "totals", "warnings"]),
+      (
+        ["inspect", bundle],
+        ["inputs", "macs", "nodes", "operators", "outputs", "parameters", "peak_activation_bytes", "weight_bytes"]
+      ),
+      (
+        ["report", bundle],
+        ["host_calls", "kerf_version", "layers", "passes", "source", "target", "totals", "warnings"]
+      ),
       (["operators"], ["isas", "kernels", "operators"]),
       (["profile", bundle, "--runs", "1"], ["model", "runs", "steps", "threads", "total_ms"]),
     ]
@@ -160,7 +175,8 @@ import Testing
   @Test func helpTextsArePinned() throws {
     let texts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Help")
     let commands = [
-      "compile", "run", "bench", "profile", "report", "inspect", "compare", "evaluate", "verify", "operators", "conformance",
+      "compile", "run", "bench", "profile", "report", "inspect", "compare", "evaluate", "verify", "operators",
+      "conformance",
     ]
     for command in [""] + commands {
       let run = try CommandLineRun(command.isEmpty ? ["--help"] : ["help", command])

@@ -41,7 +41,8 @@ public enum TinyModel {
   ) -> [UInt8] {
     var graph: [UInt8] = []
     for (op, from, to) in nodes {
-      graph += bytes(1, from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased()) + text(4, op))
+      graph += bytes(
+        1, from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased()) + text(4, op))
     }
     graph += text(2, "tiny")
     for (name, shape) in inputs { graph += bytes(11, port(name, shape)) }

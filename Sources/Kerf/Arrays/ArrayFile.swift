@@ -44,7 +44,9 @@ final class ArrayFile: @unchecked Sendable {
 
   /// The bytes at an offset. Throws where there are fewer, or more than the machine has memory for.
   func bytes(_ offset: Int, _ count: Int) throws -> Data {
-    guard count <= ArrayFile.memoryOfMachine else { throw KerfError("'\(path)' has \(count) bytes, more than this machine's memory") }
+    guard count <= ArrayFile.memoryOfMachine else {
+      throw KerfError("'\(path)' has \(count) bytes, more than this machine's memory")
+    }
     var data = Data(count: count)
     try data.withUnsafeMutableBytes { try read(offset, into: $0) }
     return data

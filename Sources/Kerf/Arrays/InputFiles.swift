@@ -38,7 +38,8 @@ public struct InputFiles {
   }
 
   private func missingError(_ missing: [Int]) -> KerfError {
-    let names = missing.map { "'\(printable(ports[$0].name))' (\(ports[$0].type), input \($0))" }.joined(separator: ", ")
+    let names = missing.map { "'\(printable(ports[$0].name))' (\(ports[$0].type), input \($0))" }.joined(
+      separator: ", ")
     let list = found.prefix(20).map { printable($0) }.joined(separator: ", ") + (found.count > 20 ? ", …" : "")
     return KerfError(
       "no value for \(missing.count == 1 ? "input" : "inputs") \(names)",
@@ -59,7 +60,8 @@ public struct InputFiles {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       if let equals = path.firstIndex(of: "="), equals != path.startIndex {
         throw KerfError(
-          "the model has no input '\(printable(String(path[..<equals])))'", notes: ["its inputs are \(Self.list(ports))"])
+          "the model has no input '\(printable(String(path[..<equals])))'",
+          notes: ["its inputs are \(Self.list(ports))"])
       }
       throw KerfError("cannot read '\(printable(path))': no such file or folder")
     }
@@ -109,7 +111,8 @@ public struct InputFiles {
 
   private mutating func set(_ index: Int, _ value: Datum, _ origin: String, isExplicit: Bool = false) throws {
     if let first = origins[index], explicit.contains(index) == isExplicit {
-      throw KerfError("input '\(printable(ports[index].name))' is given twice: '\(printable(first))' and '\(printable(origin))'")
+      throw KerfError(
+        "input '\(printable(ports[index].name))' is given twice: '\(printable(first))' and '\(printable(origin))'")
     }
     guard isExplicit || !explicit.contains(index) else { return }
     values[index] = value
@@ -119,7 +122,8 @@ public struct InputFiles {
 
   static func list(_ ports: [PortDescription]) -> String {
     if ports.isEmpty { return "none" }
-    return ports.prefix(20).map { "'\(printable($0.name))' (\($0.type))" }.joined(separator: ", ") + (ports.count > 20 ? ", …" : "")
+    return ports.prefix(20).map { "'\(printable($0.name))' (\($0.type))" }.joined(separator: ", ")
+      + (ports.count > 20 ? ", …" : "")
   }
 
   /// The value in one file for one input.
@@ -133,7 +137,9 @@ public struct InputFiles {
       let arrays = try NumpyArchive.read(file)
       guard arrays.count == 1, let only = arrays.first else {
         let names = arrays.prefix(20).map { "'\(printable($0.name))'" }.joined(separator: ", ")
-        throw KerfError("'\(printable(file))' holds \(arrays.count) arrays, expected one for '\(printable(port.name))'", notes: ["found: \(names)"])
+        throw KerfError(
+          "'\(printable(file))' holds \(arrays.count) arrays, expected one for '\(printable(port.name))'",
+          notes: ["found: \(names)"])
       }
       return try port.accept(only.tensor, from: file)
     }

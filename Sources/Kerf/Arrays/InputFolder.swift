@@ -25,7 +25,9 @@ struct InputFolder {
     for index in ports.indices { take(index, "input_\(index)") }
     for (index, port) in ports.enumerated() where files[index] == nil { take(index, port.fileStem) }
     if let (a, b) = InputFolder.clash(ports, files) {
-      throw KerfError("the names of inputs '\(printable(a))' and '\(printable(b))' give the same file name", notes: ["use input_J.npy, or --inputs NAME=FILE"])
+      throw KerfError(
+        "the names of inputs '\(printable(a))' and '\(printable(b))' give the same file name",
+        notes: ["use input_J.npy, or --inputs NAME=FILE"])
     }
   }
 
@@ -34,7 +36,9 @@ struct InputFolder {
   /// Two inputs that one file could be for by name, when it is used for one of them.
   private static func clash(_ ports: [PortDescription], _ files: [String?]) -> (String, String)? {
     for (index, port) in ports.enumerated() {
-      guard let file = files[index], (file as NSString).lastPathComponent.hasPrefix(port.fileStem + ".") else { continue }
+      guard let file = files[index], (file as NSString).lastPathComponent.hasPrefix(port.fileStem + ".") else {
+        continue
+      }
       let others = ports.indices.filter { $0 != index && files[$0] == nil && ports[$0].fileStem == port.fileStem }
       if let other = others.first { return (port.name, ports[other].name) }
     }

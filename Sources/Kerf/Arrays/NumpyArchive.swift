@@ -17,7 +17,8 @@ public enum NumpyArchive {
     var arrays: [(String, Tensor)] = []
     for _ in 0..<count {
       guard data.number(at, 4) == 0x0201_4B50, let method = data.number(at + 10, 2), let crc = data.number(at + 16, 4),
-        var packed = data.number(at + 20, 4), var size = data.number(at + 24, 4), let nameLength = data.number(at + 28, 2),
+        var packed = data.number(at + 20, 4), var size = data.number(at + 24, 4),
+        let nameLength = data.number(at + 28, 2),
         let extraLength = data.number(at + 30, 2), let commentLength = data.number(at + 32, 2),
         var offset = data.number(at + 42, 4), let nameBytes = data.slice(at + 46, Int(nameLength))
       else { throw fail("its directory is damaged") }
@@ -43,7 +44,9 @@ public enum NumpyArchive {
       var target = Data(count: size)
       let isWhole = target.withUnsafeMutableBytes { to in
         body.withUnsafeBytes { from in
-          guard let source = from.bindMemory(to: UInt8.self).baseAddress, let out = to.bindMemory(to: UInt8.self).baseAddress else {
+          guard let source = from.bindMemory(to: UInt8.self).baseAddress,
+            let out = to.bindMemory(to: UInt8.self).baseAddress
+          else {
             return size == 0
           }
           return kerf_inflate(source, body.count, out, size) == 1
@@ -54,7 +57,9 @@ public enum NumpyArchive {
     } else if method != 0 || size != body.count {
       return nil
     }
-    let sum = bytes.withUnsafeBytes { $0.bindMemory(to: UInt8.self).baseAddress.map { kerf_crc32($0, bytes.count) } ?? 0 }
+    let sum = bytes.withUnsafeBytes {
+      $0.bindMemory(to: UInt8.self).baseAddress.map { kerf_crc32($0, bytes.count) } ?? 0
+    }
     return UInt64(sum) == crc ? Data(bytes) : nil
   }
 

@@ -17,7 +17,9 @@ struct NumpyLayout {
   /// - Throws: `KerfError` where the head is no .npy header, or the file is too short for its shape.
   init(head bytes: [UInt8], fileSize: Int, name: String) throws {
     func fail(_ what: String) -> KerfError { NumpyFile.error(name, what) }
-    guard bytes.count >= 10, Array(bytes[0..<6]) == NumpyFile.magic else { throw fail("it does not start with NumPy's mark") }
+    guard bytes.count >= 10, Array(bytes[0..<6]) == NumpyFile.magic else {
+      throw fail("it does not start with NumPy's mark")
+    }
     let isLong = bytes[6] >= 2
     guard bytes.count >= (isLong ? 12 : 10) else { throw fail("its header is cut short") }
     var length = Int(bytes[8]) | Int(bytes[9]) << 8

@@ -22,7 +22,9 @@ public enum NumpyFile {
     }
   }
 
-  static func error(_ name: String, _ what: String) -> KerfError { KerfError("'\(name)' is no usable .npy file: \(what)") }
+  static func error(_ name: String, _ what: String) -> KerfError {
+    KerfError("'\(name)' is no usable .npy file: \(what)")
+  }
 
   /// Writes an array. Types NumPy lacks are widened: bfloat16 and float8 to float32, 4- and 2-bit integers to 8 bits.
   public static func encode(_ tensor: Tensor) -> Data {

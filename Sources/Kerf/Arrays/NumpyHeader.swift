@@ -8,7 +8,8 @@ struct NumpyHeader {
   let shape: [Int]
 
   static let descriptors: [String: ElementType] = [
-    "<f4": .float32, "<f8": .float64, "<f2": .float16, "|i1": .int8, "<i2": .int16, "<i4": .int32, "<i8": .int64, "|u1": .uint8,
+    "<f4": .float32, "<f8": .float64, "<f2": .float16, "|i1": .int8, "<i2": .int16, "<i4": .int32, "<i8": .int64,
+    "|u1": .uint8,
     "<u2": .uint16, "<u4": .uint32, "<u8": .uint64, "|b1": .bool, "<c8": .complex64, "<c16": .complex128,
   ]
 

@@ -67,7 +67,9 @@ public struct SampleFiles: Sendable {
     let sorted = names.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
     return try sorted.map { path + "/" + $0 }.filter { folder in
       var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else { return false }
+      guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+        return false
+      }
       return try !InputFolder(folder, ports).isEmpty
     }
   }
@@ -99,7 +101,9 @@ public struct SampleFiles: Sendable {
   private static func open(_ file: String, _ port: PortDescription) throws -> any SampleArray {
     guard file.hasSuffix(".pb") else { return try NumpyArray(file) }
     let stacked = PortDescription(name: port.nameBytes, .tensor(port.element ?? .float32, nil))
-    guard let tensor = try InputFiles.read(file, stacked).tensor else { throw KerfError("'\(printable(file))' holds no tensor") }
+    guard let tensor = try InputFiles.read(file, stacked).tensor else {
+      throw KerfError("'\(printable(file))' holds no tensor")
+    }
     return MemoryArray(origin: file, tensor: tensor)
   }
 

@@ -14,7 +14,9 @@ extension NumpyArchive {
       guard bytes.count + body.count + title.count < Int(UInt32.max), arrays.count <= Int(UInt16.max) else {
         throw KerfError("the arrays are too large for one .npz file")
       }
-      let sum = body.withUnsafeBytes { $0.bindMemory(to: UInt8.self).baseAddress.map { kerf_crc32($0, body.count) } ?? 0 }
+      let sum = body.withUnsafeBytes {
+        $0.bindMemory(to: UInt8.self).baseAddress.map { kerf_crc32($0, body.count) } ?? 0
+      }
       // Version 2.0, no flags, stored, 1980-01-01.
       var entry: [UInt8] = []
       entry.appendNumber(20, 2)

@@ -47,7 +47,9 @@ public struct Benchmark: Encodable, Sendable {
     repeat { _ = try measure() } while milliseconds(warm.duration(to: clock.now)) < seconds * 100
     var times: [Double] = []
     let start = clock.now
-    repeat { times.append(try measure()) } while times.count < 3 || milliseconds(start.duration(to: clock.now)) < seconds * 1000
+    repeat {
+      times.append(try measure())
+    } while times.count < 3 || milliseconds(start.duration(to: clock.now)) < seconds * 1000
     times.sort()
     return Benchmark(
       model: model, threads: threads, runs: times.count, medianMS: quantile(times, 0.5), minMS: times[0],

@@ -46,7 +46,9 @@ public struct BundleVerificationResult: Encodable, Sendable {
     bytes = reader.bytes.count
     buildID = Self.hexadecimal(reader.header.buildID)
     let mask = reader.header.isaMask
-    isas = (0..<Int32(KERF_ISA_COUNT)).filter { mask & (1 << UInt32($0)) != 0 }.map { String(cString: kerf_isa_name($0)) }
+    isas = (0..<Int32(KERF_ISA_COUNT)).filter { mask & (1 << UInt32($0)) != 0 }.map {
+      String(cString: kerf_isa_name($0))
+    }
     steps = program.steps.count
     signed = reader.section(.signature) != nil
     sections = reader.sections.map { section in
@@ -67,7 +69,8 @@ public enum BundleContents {
   /// The report that was stored when the bundle was made. Throws where the file is no valid bundle or has none.
   public static func report(path: String) throws -> CompileReport {
     guard let bytes = try section(.report, path) else {
-      throw KerfError("'\(printable(path))' holds no report", notes: ["it was stored without one; compile the model again"])
+      throw KerfError(
+        "'\(printable(path))' holds no report", notes: ["it was stored without one; compile the model again"])
     }
     do {
       return try CompileReport(json: bytes)

@@ -176,7 +176,9 @@ public struct Comparison: Encodable, Sendable {
         throw KerfError("output '\(name)' is a \(x[index].type), only tensors can be compared")
       }
       guard a.shape == b.shape else {
-        throw KerfError("sample \(sample): output '\(name)' has shape \(describe(a.shape)) in the first model, \(describe(b.shape)) in the second")
+        throw KerfError(
+          "sample \(sample): output '\(name)' has shape \(describe(a.shape)) in the first model, \(describe(b.shape)) in the second"
+        )
       }
       sums[index].add(a, b)
     }

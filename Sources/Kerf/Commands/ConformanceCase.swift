@@ -26,7 +26,9 @@ public struct ConformanceCase: Codable, Equatable, Sendable {
       for name in names.sorted() {
         let child = below.isEmpty ? name : below + "/" + name
         var isFolder: ObjCBool = false
-        guard manager.fileExists(atPath: root + "/" + child, isDirectory: &isFolder), isFolder.boolValue else { continue }
+        guard manager.fileExists(atPath: root + "/" + child, isDirectory: &isFolder), isFolder.boolValue else {
+          continue
+        }
         if manager.fileExists(atPath: root + "/" + child + "/model.onnx") {
           found.append(ConformanceCase(name: child, path: root + "/" + child))
         } else {

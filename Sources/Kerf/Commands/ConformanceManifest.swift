@@ -26,7 +26,8 @@ public struct ConformanceManifest: Sendable {
       guard words.count == 3, first == "fail" || first == "skip" else {
         throw KerfError("\(printable(path)):\(number + 1): expected `fail NAME reason` or `skip NAME reason`")
       }
-      entries.append(Entry(isSkip: first == "skip", name: words[1], reason: words[2].trimmingCharacters(in: .whitespaces)))
+      entries.append(
+        Entry(isSkip: first == "skip", name: words[1], reason: words[2].trimmingCharacters(in: .whitespaces)))
     }
   }
 

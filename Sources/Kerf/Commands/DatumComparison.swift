@@ -48,11 +48,17 @@ public struct Tolerance: Sendable, Equatable {
 
   private func difference(_ value: Tensor, expected: Tensor) -> String? {
     guard value.type == expected.type else { return "\(value.tensorType), expected \(expected.tensorType)" }
-    guard value.shape == expected.shape else { return "shape \(describe(value.shape)), expected \(describe(expected.shape))" }
+    guard value.shape == expected.shape else {
+      return "shape \(describe(value.shape)), expected \(describe(expected.shape))"
+    }
     switch expected.type.arithmetic {
     case .string:
-      guard let index = value.strings.indices.first(where: { value.strings[$0] != expected.strings[$0] }) else { return nil }
-      let (a, b) = (String(decoding: value.strings[index], as: UTF8.self), String(decoding: expected.strings[index], as: UTF8.self))
+      guard let index = value.strings.indices.first(where: { value.strings[$0] != expected.strings[$0] }) else {
+        return nil
+      }
+      let (a, b) = (
+        String(decoding: value.strings[index], as: UTF8.self), String(decoding: expected.strings[index], as: UTF8.self)
+      )
       return "element \(index) is '\(printable(a))', expected '\(printable(b))'"
     case .signed, .bool: return exact(value.wide(Int64.self), expected.wide(Int64.self))
     case .unsigned: return exact(value.wide(UInt64.self), expected.wide(UInt64.self))
@@ -63,7 +69,8 @@ public struct Tolerance: Sendable, Equatable {
   private func exact<Number: Equatable>(_ values: [Number], _ expected: [Number]) -> String? {
     let wrong = values.indices.filter { values[$0] != expected[$0] }
     guard let first = wrong.first else { return nil }
-    return "\(wrong.count) of \(values.count) elements differ, the first at \(first): \(values[first]), expected \(expected[first])"
+    return
+      "\(wrong.count) of \(values.count) elements differ, the first at \(first): \(values[first]), expected \(expected[first])"
   }
 
   private func close(_ values: [Double], _ expected: [Double]) -> String? {

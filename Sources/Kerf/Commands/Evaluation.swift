@@ -116,7 +116,9 @@ struct EvaluationSums {
       let scores = values[(row * width)..<((row + 1) * width)]
       let score = values[row * width + wanted]
       // Of equal scores the first counts as the larger; a NaN is never chosen.
-      let ahead = scores.enumerated().reduce(0) { $0 + ($1.element > score || ($1.element == score && $1.offset < wanted) ? 1 : 0) }
+      let ahead = scores.enumerated().reduce(0) {
+        $0 + ($1.element > score || ($1.element == score && $1.offset < wanted) ? 1 : 0)
+      }
       if !score.isNaN, ahead < (metric == .top1 ? 1 : 5) { sum += 1 }
     }
   }

@@ -63,7 +63,8 @@ public struct Inspection: Encodable, Sendable {
     var printer = GraphPrinter()
     return Inspection(
       inputs: graph.inputs.map { port(graph[$0].name.bytes, graph.type($0)) },
-      outputs: zip(graph.outputs, graph.outputNames).map { port($1.bytes, graph.type($0)) }, operators: counter.operators,
+      outputs: zip(graph.outputs, graph.outputNames).map { port($1.bytes, graph.type($0)) },
+      operators: counter.operators,
       nodes: cost.nodes, parameters: counter.parameters, weightBytes: cost.weightBytes, macs: cost.macs,
       peakActivationBytes: graph.peakActivationBytes, text: withText ? printer.print(graph) : nil)
   }

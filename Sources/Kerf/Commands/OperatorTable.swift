@@ -56,7 +56,8 @@ public struct OperatorTable: Encodable, Sendable {
     return (0..<operationCount).map { index in
       let own = (0..<kernelCount).filter { kernels[$0].op == operations[index].op }.map { Int32(kernels[$0].isa) }
       return Kernel(
-        operation: String(cString: operations[index].name), isas: own.sorted().map { String(cString: kerf_isa_name($0)) })
+        operation: String(cString: operations[index].name),
+        isas: own.sorted().map { String(cString: kerf_isa_name($0)) })
     }.sorted { $0.operation < $1.operation }
   }
 

@@ -20,9 +20,11 @@ public enum OutputSummary {
       return "\(head) \(first.joined(separator: " "))\(tensor.count > 4 ? " …" : "")"
     }
     let numbers = tensor.numbers
-    let shown = numbers.prefix(6).map { String(format: "%g", $0) }.joined(separator: " ") + (numbers.count > 6 ? " …" : "")
+    let shown =
+      numbers.prefix(6).map { String(format: "%g", $0) }.joined(separator: " ") + (numbers.count > 6 ? " …" : "")
     guard numbers.count > 1, let low = numbers.min(), let high = numbers.max() else { return "\(head) \(shown)" }
     let mean = numbers.reduce(0, +) / Double(numbers.count)
-    return "\(head) min \(String(format: "%g", low)) max \(String(format: "%g", high)) mean \(String(format: "%g", mean)): \(shown)"
+    return
+      "\(head) min \(String(format: "%g", low)) max \(String(format: "%g", high)) mean \(String(format: "%g", mean)): \(shown)"
   }
 }

@@ -40,7 +40,9 @@ public struct SampleRunner {
     let bytes = Array(text.utf8)
     for (output, from) in session.outputs.enumerated() where bytes.starts(with: from.nameBytes + [UInt8(ascii: "=")]) {
       let rest = Array(bytes.dropFirst(from.nameBytes.count + 1))
-      if let input = session.inputs.firstIndex(where: { $0.nameBytes == rest }) { return Carry(output: output, input: input) }
+      if let input = session.inputs.firstIndex(where: { $0.nameBytes == rest }) {
+        return Carry(output: output, input: input)
+      }
     }
     throw KerfError(
       "--carry '\(printable(text))' is not OUTPUT=INPUT with names of this model",
@@ -54,7 +56,8 @@ public struct SampleRunner {
       throw KerfError("input '\(printable(port.name))' is a \(port.type): give its first value with --inputs")
     }
     let shape = (type.shape ?? []).map { $0.value ?? 1 }
-    guard let count = Tensor.elementCount(of: shape), let bytes = type.element.byteCount(of: count), bytes <= 1 << 32 else {
+    guard let count = Tensor.elementCount(of: shape), let bytes = type.element.byteCount(of: count), bytes <= 1 << 32
+    else {
       throw KerfError("input '\(printable(port.name))' (\(port.type)) is too large to start as zeros")
     }
     if type.element == .string { return .tensor(Tensor(strings: Array(repeating: [], count: count), shape: shape)) }

@@ -32,7 +32,8 @@ struct BenchCommand: ParsableCommand {
     let opened = try OpenedModel(model, threads: threads.count)
     let values = try inputs.values(opened.session.inputs)
     let result = try Benchmark.run(
-      model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: threads.count, seconds: seconds)
+      model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: threads.count,
+      seconds: seconds)
     if json.json { return try Console.json(result) }
     try Console.result(
       Format.table([

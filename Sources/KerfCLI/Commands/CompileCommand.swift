@@ -20,7 +20,9 @@ struct CompileCommand: ParsableCommand {
   @Argument(help: "The ONNX model.", completion: .file(extensions: ["onnx"]))
   var model: String
 
-  @Option(name: [.short, .customLong("output")], help: ArgumentHelp("The bundle to write.", valueName: "out.kerf"), completion: .file())
+  @Option(
+    name: [.short, .customLong("output")], help: ArgumentHelp("The bundle to write.", valueName: "out.kerf"),
+    completion: .file())
   var output: String
 
   @OptionGroup(title: "Shapes")
@@ -32,11 +34,13 @@ struct CompileCommand: ParsableCommand {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Values for inputs that are the same in all samples, as for `kerf run`. Repeatable.", valueName: "path"),
+    help: ArgumentHelp(
+      "Values for inputs that are the same in all samples, as for `kerf run`. Repeatable.", valueName: "path"),
     completion: .file())
   var inputs: [String] = []
 
-  @Option(name: .long, help: ArgumentHelp("Also write the report as JSON.", valueName: "file.json"), completion: .file())
+  @Option(
+    name: .long, help: ArgumentHelp("Also write the report as JSON.", valueName: "file.json"), completion: .file())
   var report: String?
 
   @OptionGroup var threads: ThreadOptions
@@ -92,7 +96,8 @@ struct CompileCommand: ParsableCommand {
     if json.json {
       return try Console.json(
         Summary(
-          model: model, output: output, bytes: compiled.bundle.count, layers: report.layers.count, warnings: compiled.warnings))
+          model: model, output: output, bytes: compiled.bundle.count, layers: report.layers.count,
+          warnings: compiled.warnings))
     }
     guard !verbosity.quiet else { return }
     let before = report.totals.nodesBefore

@@ -53,7 +53,8 @@ struct ConformanceCommand: ParsableCommand {
     let runnable = cases.filter { known.skipReason($0.name) == nil }
     let progress = Progress("conformance", quiet: verbosity.quiet)
     let isVerbose = verbosity.verbose
-    let pool = WorkerPool(workers: min(threads.count, max(1, runnable.count)), usesReference: reference, timeout: timeout)
+    let pool = WorkerPool(
+      workers: min(threads.count, max(1, runnable.count)), usesReference: reference, timeout: timeout)
     let results = pool.run(runnable) { result, done in
       if isVerbose { Console.line("\(result.name): \(result.status.rawValue) \(result.reason)") }
       progress.show(done, of: runnable.count)

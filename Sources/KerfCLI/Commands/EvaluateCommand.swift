@@ -27,7 +27,8 @@ struct EvaluateCommand: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("What to measure.", valueName: "metric"))
   var metric = EvaluationMetric.top1
 
-  @Option(name: .customLong("output"), help: ArgumentHelp("The output to judge. Default: the first.", valueName: "name"))
+  @Option(
+    name: .customLong("output"), help: ArgumentHelp("The output to judge. Default: the first.", valueName: "name"))
   var output: String?
 
   @OptionGroup var inputs: InputOptions

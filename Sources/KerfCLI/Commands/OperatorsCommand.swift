@@ -28,9 +28,11 @@ struct OperatorsCommand: ParsableCommand {
     }
     try Console.result(Format.table(rows) + "\n")
     try Console.result(
-      Format.table([["kernel", "instruction sets"]] + table.kernels.map { [$0.operation, $0.isas.joined(separator: " ")] }))
+      Format.table(
+        [["kernel", "instruction sets"]] + table.kernels.map { [$0.operation, $0.isas.joined(separator: " ")] }))
     let lowered = table.operators.count { $0.lowered }
     try Console.result(
-      "\n\(table.operators.count) operators, \(lowered) with kernels; this processor: \(table.isas.joined(separator: " "))")
+      "\n\(table.operators.count) operators, \(lowered) with kernels; this processor: \(table.isas.joined(separator: " "))"
+    )
   }
 }

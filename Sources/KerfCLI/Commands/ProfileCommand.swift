@@ -19,7 +19,8 @@ struct ProfileCommand: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("Runs to measure.", valueName: "n"))
   var runs = 20
 
-  @Option(name: .long, help: ArgumentHelp("Show only so many of the slowest steps. Default: all, in order.", valueName: "n"))
+  @Option(
+    name: .long, help: ArgumentHelp("Show only so many of the slowest steps. Default: all, in order.", valueName: "n"))
   var top: Int?
 
   @OptionGroup var inputs: InputOptions
@@ -47,8 +48,13 @@ struct ProfileCommand: ParsableCommand {
     var model: String
     var threads: Int
     var runs: Int
-    var total_ms: Double
+    var totalMS: Double
     var steps: [Step]
+
+    private enum CodingKeys: String, CodingKey {
+      case model, threads, runs, steps
+      case totalMS = "total_ms"
+    }
   }
 
   func run() throws {
@@ -65,7 +71,7 @@ struct ProfileCommand: ParsableCommand {
       shown = Array(shown.sorted { ($1.milliseconds, $0.index) < ($0.milliseconds, $1.index) }.prefix(top))
     }
     if json.json {
-      return try Console.json(Report(model: model, threads: threads.count, runs: runs, total_ms: total, steps: shown))
+      return try Console.json(Report(model: model, threads: threads.count, runs: runs, totalMS: total, steps: shown))
     }
     var rows = [["step", "ms", "share", "MACs", "GFLOP/s", "kernel", "nodes"]]
     for step in shown {

@@ -20,13 +20,17 @@ struct ReportCommand: ParsableCommand {
   @Option(name: .long, help: "How to print it.")
   var format: Format?
 
-  @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Write to this file.", valueName: "file"), completion: .file())
+  @Option(
+    name: [.short, .customLong("output")], help: ArgumentHelp("Write to this file.", valueName: "file"),
+    completion: .file())
   var output: String?
 
   @OptionGroup var json: JSONOption
 
   func validate() throws {
-    if json.json, let format, format != .json { throw ValidationError("--json and --format \(format.rawValue) exclude each other") }
+    if json.json, let format, format != .json {
+      throw ValidationError("--json and --format \(format.rawValue) exclude each other")
+    }
   }
 
   func run() throws {

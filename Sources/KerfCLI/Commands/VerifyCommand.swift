@@ -19,7 +19,8 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     let result = try BundleVerificationResult.verify(path: bundle)
     if json.json { return try Console.json(result) }
-    try Console.result("\(bundle): valid, format \(result.format), \(Format.bytes(result.bytes)), \(result.steps) steps")
+    try Console.result(
+      "\(bundle): valid, format \(result.format), \(Format.bytes(result.bytes)), \(result.steps) steps")
     try Console.result("build \(result.buildID), \(result.signed ? "signed" : "not signed")")
     try Console.result("instruction sets: \(result.isas.isEmpty ? "any" : result.isas.joined(separator: ", "))")
     try Console.result(

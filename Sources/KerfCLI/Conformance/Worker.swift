@@ -64,7 +64,8 @@ final class Worker {
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = ["conformance-worker", "--timeout", "\(timeout)"] + (usesReference ? ["--reference"] : [])
     // A crash is reported by the parent; a backtrace of a release build takes seconds and says little.
-    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { _, new in new }
+    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { _, new in new
+    }
     let toWorker = Pipe()
     let fromWorker = Pipe()
     process.standardInput = toWorker

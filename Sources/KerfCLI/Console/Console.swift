@@ -9,7 +9,9 @@ enum Console {
   /// A result. Throws where standard output cannot take it.
   static func result(_ text: String) throws {
     let whole = text.hasSuffix("\n") || text.isEmpty ? text : text + "\n"
-    guard write(whole, to: 1) else { throw KerfError("cannot write to standard output: \(String(cString: strerror(errno)))") }
+    guard write(whole, to: 1) else {
+      throw KerfError("cannot write to standard output: \(String(cString: strerror(errno)))")
+    }
   }
 
   /// A result as one JSON object on one line.

@@ -10,13 +10,15 @@ extension CalibrationMethod: ExpressibleByArgument {}
 struct ShapeOptions: ParsableArguments {
   @Option(
     name: .customLong("input-shape"),
-    help: ArgumentHelp("Shape of an input that the model leaves open, as x:1x3x224x224. Repeatable.", valueName: "name:shape"),
+    help: ArgumentHelp(
+      "Shape of an input that the model leaves open, as x:1x3x224x224. Repeatable.", valueName: "name:shape"),
     transform: InputShape.init(argument:))
   var inputShapes: [InputShape] = []
 
   @Option(
     name: .customLong("dim"),
-    help: ArgumentHelp("A number for a symbolic dimension, or its bounds: N=1, T=1..512. Repeatable.", valueName: "name=value"),
+    help: ArgumentHelp(
+      "A number for a symbolic dimension, or its bounds: N=1, T=1..512. Repeatable.", valueName: "name=value"),
     transform: DimensionRange.init(argument:))
   var dimensions: [DimensionRange] = []
 
@@ -37,7 +39,8 @@ struct InputShape: Equatable {
     }
     name = String(argument[..<colon])
     let parts = argument[argument.index(after: colon)...].split(separator: "x", omittingEmptySubsequences: false)
-    shape = try parts == [""]
+    shape =
+      try parts == [""]
       ? []
       : parts.map { part in
         guard let size = Int(part), size >= 0, size <= 1 << 47 else {
@@ -77,7 +80,8 @@ struct ByteSize: Equatable, ExpressibleByArgument {
     ]
     let unit = units.first { argument.hasSuffix($0.0) }
     let digits = argument.dropLast(unit?.0.count ?? 0)
-    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(digits) else {
+    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(digits)
+    else {
       return nil
     }
     let product = value * (unit?.1 ?? 1)
@@ -93,7 +97,8 @@ struct CompileFlags: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Turn weights, or weights and activations, into integers. int8 needs --samples.", valueName: "kind"))
+    help: ArgumentHelp(
+      "Turn weights, or weights and activations, into integers. int8 needs --samples.", valueName: "kind"))
   var quantize: QuantizeMode?
 
   @Option(name: .long, help: ArgumentHelp("How activation ranges follow from the samples.", valueName: "method"))
@@ -101,10 +106,12 @@ struct CompileFlags: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Set the least important weights to zero: magnitude:0.8 for 80 % of each layer's.", valueName: "kind:amount"))
+    help: ArgumentHelp(
+      "Set the least important weights to zero: magnitude:0.8 for 80 % of each layer's.", valueName: "kind:amount"))
   var prune: String?
 
-  @Option(name: .customLong("keep-float"), help: ArgumentHelp("ONNX node that stays float. Repeatable.", valueName: "node"))
+  @Option(
+    name: .customLong("keep-float"), help: ArgumentHelp("ONNX node that stays float. Repeatable.", valueName: "node"))
   var keepFloat: [String] = []
 
   @Option(name: .customLong("disable-pass"), help: ArgumentHelp("Leave a pass out. Repeatable.", valueName: "name"))
@@ -123,7 +130,9 @@ struct CompileFlags: ParsableArguments {
     help: ArgumentHelp("Stop rewriting after so many edits, to find a wrong one by bisection.", valueName: "n"))
   var stopAfter: Int?
 
-  @Flag(name: .long, help: "Turn into errors: options without effect, fallbacks to slower paths, passes that changed nothing.")
+  @Flag(
+    name: .long,
+    help: "Turn into errors: options without effect, fallbacks to slower paths, passes that changed nothing.")
   var strict = false
 
   @Option(

@@ -103,7 +103,9 @@ import Testing
     let values = try GeneratedInputs.values(for: two)
     #expect(values.map { $0?.tensor?.shape } == [[1, 2], [1]])
     #expect(values[1]?.tensor == Tensor([Int64(1)]))
-    #expect(values[0]?.tensor?.elements(Float.self) == (try GeneratedInputs.values(for: two))[0]?.tensor?.elements(Float.self))
+    #expect(
+      values[0]?.tensor?.elements(Float.self) == (try GeneratedInputs.values(for: two))[0]?.tensor?.elements(Float.self)
+    )
     #expect(values[0]?.tensor?.elements(Float.self)?.allSatisfy { (0..<1).contains($0) } == true)
     let huge = [PortDescription(name: [120], .tensor(.float32, [Dim(1 << 40)]))]
     #expect(throws: KerfError.self) { try GeneratedInputs.values(for: huge) }

@@ -21,7 +21,8 @@ import Testing
   static func floats(_ values: [Float]) -> [UInt8] { values.withUnsafeBytes { Array($0) } }
 
   @Test func readsFloats() throws {
-    let bytes = Self.npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", Self.floats([1, 2, 3, 4, 5, 6]))
+    let bytes = Self.npy(
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", Self.floats([1, 2, 3, 4, 5, 6]))
     let tensor = try NumpyFile.read(folder.write(bytes, "a.npy"))
     #expect(tensor == Tensor([Float(1), 2, 3, 4, 5, 6], shape: [2, 3]))
   }
@@ -41,14 +42,18 @@ import Testing
   }
 
   @Test func readsOneElementOfMany() throws {
-    let bytes = Self.npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", Self.floats([1, 2, 3, 4, 5, 6]))
+    let bytes = Self.npy(
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", Self.floats([1, 2, 3, 4, 5, 6]))
     let array = try NumpyArray(folder.write(bytes, "a.npy"))
     #expect(try array.element(1) == Tensor([Float(3), 4], shape: [2]))
     #expect(throws: KerfError.self) { try array.element(3) }
   }
 
   @Test(arguments: [
-    ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 20, "it holds 20 bytes of elements, its shape [2,3] needs 24"),
+    (
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 20,
+      "it holds 20 bytes of elements, its shape [2,3] needs 24"
+    ),
     ("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4, "its type '>f4' is none Kerf has"),
     ("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 8, "its type '|O' is none Kerf has"),
     ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 4, "its header cannot be read"),
@@ -78,7 +83,8 @@ import Testing
 
   @Test func writesWhatItReads() throws {
     let tensors = [
-      Tensor([Float(1.5), -2], shape: [2]), Tensor([Int64(1), 2, 3, 4], shape: [2, 2]), Tensor([true, false], shape: [2]),
+      Tensor([Float(1.5), -2], shape: [2]), Tensor([Int64(1), 2, 3, 4], shape: [2, 2]),
+      Tensor([true, false], shape: [2]),
       Tensor(strings: [Array("a".utf8), Array("äb".utf8)], shape: [2]), Tensor([Double](), shape: [0, 3]),
     ]
     for tensor in tensors {

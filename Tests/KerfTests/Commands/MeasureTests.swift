@@ -56,7 +56,9 @@ import Testing
 
   @Test func labelsMustBeClasses() throws {
     var sums = EvaluationSums(.top1)
-    let error = #expect(throws: KerfError.self) { try sums.add(Tensor([Float(1), 2], shape: [1, 2]), Tensor(scalar: Int64(2))) }
+    let error = #expect(throws: KerfError.self) {
+      try sums.add(Tensor([Float(1), 2], shape: [1, 2]), Tensor(scalar: Int64(2)))
+    }
     #expect(error?.message == "label 2.0 is no class of 2")
   }
 
@@ -75,7 +77,9 @@ import Testing
     #expect(
       Tolerance().difference(.tensor(Tensor([Int32(1)])), expected: .tensor(Tensor([Int32(2)])))
         == "1 of 1 elements differ, the first at 0: 1, expected 2")
-    #expect(Tolerance().difference(.tensor(Tensor([Int64(1)])), expected: .tensor(Tensor([Int32(1)]))) == "i64[1], expected i32[1]")
+    #expect(
+      Tolerance().difference(.tensor(Tensor([Int64(1)])), expected: .tensor(Tensor([Int32(1)])))
+        == "i64[1], expected i32[1]")
     let type = ValueType.tensor(.float32, nil)
     #expect(Tolerance().difference(.sequence([], of: type), expected: .optional(nil, of: type)) != nil)
   }
