@@ -86,7 +86,9 @@ public enum Pipelines {
   public static let allPasses: [any Pass] = {
     var passes: [any Pass] = []
     let others: [any Pass] = [PruneWeights(.magnitude(0.5)), RulePass(SinkDequantize())]
-    for pass in lossless().passes + others where !passes.contains(where: { $0.name == pass.name }) { passes.append(pass) }
+    for pass in lossless().passes + others where !passes.contains(where: { $0.name == pass.name }) {
+      passes.append(pass)
+    }
     return passes
   }()
 

@@ -51,7 +51,9 @@ extension Graph {
     case .tensor(let tensor):
       guard let shape = tensor.shape else { return }
       for dim in shape {
-        if let value = dim.value, value < 0 || value > Dim.limit { throw .invalid("the result would have dimension \(value)") }
+        if let value = dim.value, value < 0 || value > Dim.limit {
+          throw .invalid("the result would have dimension \(value)")
+        }
       }
       if let known = tensor.knownShape {
         guard let count = Tensor.elementCount(of: known), tensor.element.byteCount(of: count) != nil else {
@@ -105,7 +107,9 @@ extension Graph {
     case (.tensor(let t), .tensor(let h)):
       guard let own = t.shape else { return .tensor(h.element, h.shape) }
       guard let other = h.shape, other.count == own.count else { return type }
-      let dims = zip(own, other).map { a, b in isAnonymous(a) && !isAnonymous(b) || a.value == nil && b.value != nil ? b : a }
+      let dims = zip(own, other).map { a, b in
+        isAnonymous(a) && !isAnonymous(b) || a.value == nil && b.value != nil ? b : a
+      }
       return .tensor(t.element, dims)
     case (.sequence(let a), .sequence(let b)): return .sequence(narrowed(a, by: b))
     case (.optional(let a), .optional(let b)): return .optional(narrowed(a, by: b))
@@ -264,7 +268,8 @@ private struct GraphComparison {
   }
 
   var areEqual: Bool {
-    guard a.name == b.name, a.nodeCount == b.nodeCount, a.inputs.count == b.inputs.count, a.outputNames == b.outputNames else {
+    guard a.name == b.name, a.nodeCount == b.nodeCount, a.inputs.count == b.inputs.count, a.outputNames == b.outputNames
+    else {
       return false
     }
     var matched: [ValueID: ValueID] = [:]
@@ -279,7 +284,8 @@ private struct GraphComparison {
       return s == t
     }
     for (m, n) in zip(a.orderedNodes, b.orderedNodes) {
-      guard m.op.isEqual(to: n.op), m.names == n.names, m.inputs.count == n.inputs.count, m.outputs.count == n.outputs.count,
+      guard m.op.isEqual(to: n.op), m.names == n.names, m.inputs.count == n.inputs.count,
+        m.outputs.count == n.outputs.count,
         zip(m.inputs, n.inputs).allSatisfy({ same($0, $1) })
       else { return false }
       for (x, y) in zip(m.outputs, n.outputs) { matched[x] = y }

@@ -156,7 +156,9 @@ extension Dim {
 
   /// Division of a product by one of its factors: (N·H·4) / (H·2) = 2N.
   private func exactQuotient(by divisor: Dim) -> Dim? {
-    guard divisor.constant == 0, divisor.terms.count == 1, constant == 0, let d = divisor.terms.first else { return nil }
+    guard divisor.constant == 0, divisor.terms.count == 1, constant == 0, let d = divisor.terms.first else {
+      return nil
+    }
     var result: [Term] = []
     for term in terms {
       var factors = term.factors
@@ -173,7 +175,9 @@ extension Dim {
 
   /// a / b rounded toward positive infinity; nil where b is zero.
   public func ceilQuotient(by divisor: Dim) -> Dim? {
-    if let n = value, let d = divisor.value { return d == 0 ? nil : Dim(saturatingMultiply(floorDivide(saturatingMultiply(n, -1), d), -1)) }
+    if let n = value, let d = divisor.value {
+      return d == 0 ? nil : Dim(saturatingMultiply(floorDivide(saturatingMultiply(n, -1), d), -1))
+    }
     return (self + divisor - 1).quotient(by: divisor)
   }
 
@@ -204,7 +208,9 @@ extension Dim {
 
   /// min(max(x, b), b) = b and min(min(x, b), b) = min(x, b), and the same the other way round; nil for anything else.
   private static func absorbed(_ a: Dim, _ b: Dim, isMinimum: Bool) -> Dim? {
-    guard a.constant == 0, a.terms.count == 1, a.terms[0].coefficient == 1, a.terms[0].factors.count == 1 else { return nil }
+    guard a.constant == 0, a.terms.count == 1, a.terms[0].coefficient == 1, a.terms[0].factors.count == 1 else {
+      return nil
+    }
     switch a.terms[0].factors[0] {
     case .minimum(let x, let y) where x == b || y == b: return isMinimum ? a : b
     case .maximum(let x, let y) where x == b || y == b: return isMinimum ? b : a
@@ -289,7 +295,8 @@ extension Dim.Atom: CustomStringConvertible {
 extension Dim: CustomStringConvertible {
   /// A symbol as it prints: bare where it is an identifier, else in back quotes.
   static func quoted(_ name: String) -> String {
-    let plain = !name.isEmpty && name.utf8.allSatisfy { isIdentifierByte($0) } && !(48...57).contains(name.utf8.first ?? 48)
+    let plain =
+      !name.isEmpty && name.utf8.allSatisfy { isIdentifierByte($0) } && !(48...57).contains(name.utf8.first ?? 48)
     if plain { return name }
     var text = ""
     for byte in name.utf8 {

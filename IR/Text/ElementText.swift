@@ -43,7 +43,8 @@ enum ElementText {
   }
 
   static func tensor(bytes: [UInt8], _ type: ElementType, _ shape: [Int]) -> Tensor? {
-    let storage = TensorStorage(byteCount: bytes.count) { memory in bytes.withUnsafeBytes { memory.copyBytes(from: $0) } }
+    let storage = TensorStorage(byteCount: bytes.count) { memory in bytes.withUnsafeBytes { memory.copyBytes(from: $0) }
+    }
     return Tensor(type, shape, storage: storage)
   }
 

@@ -126,7 +126,9 @@ extension GraphParser {
       }
     }
     let from = scanner.position
-    while let byte = scanner.current, byte != UInt8(ascii: "]"), isList || byte != UInt8(ascii: ":") { scanner.position += 1 }
+    while let byte = scanner.current, byte != UInt8(ascii: "]"), isList || byte != UInt8(ascii: ":") {
+      scanner.position += 1
+    }
     if isList { try scanner.expect("]") }
     try scanner.expect(":")
     let (type, shape) = try constantType()
@@ -139,7 +141,9 @@ extension GraphParser {
     }
     try scanner.expect(":")
     scanner.position = end
-    if type == .string, codes.isEmpty, let tensor = Tensor(type, shape, storage: TensorStorage(strings: [])) { return tensor }
+    if type == .string, codes.isEmpty, let tensor = Tensor(type, shape, storage: TensorStorage(strings: [])) {
+      return tensor
+    }
     guard type != .string, let tensor = ElementText.tensor(codes, type, shape) else {
       throw scanner.failure("\(codes.count) numbers do not fill \(type.name)\(describe(shape))", at: start)
     }
@@ -162,7 +166,9 @@ extension GraphParser {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(digits.count / 2)
     for index in stride(from: 0, to: digits.count, by: 2) {
-      guard let high = TextScanner.digit(digits[index]), let low = TextScanner.digit(digits[index + 1]) else { return nil }
+      guard let high = TextScanner.digit(digits[index]), let low = TextScanner.digit(digits[index + 1]) else {
+        return nil
+      }
       bytes.append(high << 4 | low)
     }
     return bytes

@@ -44,7 +44,9 @@ struct GraphParser {
     }
     for (result, output) in zip(results, outputs) { try declare(result, output.type, &builder) }
     builder.graph.setOutputs(results, names: outputs.map(\.name))
-    guard reserved < builder.graph.valueCount + 1_000_000 else { throw scanner.failure("a made-up symbol has too large a number") }
+    guard reserved < builder.graph.valueCount + 1_000_000 else {
+      throw scanner.failure("a made-up symbol has too large a number")
+    }
     builder.graph.reserveValues(through: reserved)
     return builder.graph
   }
@@ -106,12 +108,16 @@ struct GraphParser {
     try scanner.expect("%")
     let start = scanner.position
     let key = try identifier().key
-    guard let id = builder.ids[key] else { throw scanner.failure("%\(key) is not defined before it is read", at: start) }
+    guard let id = builder.ids[key] else {
+      throw scanner.failure("%\(key) is not defined before it is read", at: start)
+    }
     return id
   }
 
   /// The printed type is what is known of the value; it must not contradict what is inferred.
-  private func declare(_ id: ValueID, _ type: ValueType, _ builder: inout Builder, at start: Int? = nil) throws(Diagnostic) {
+  private func declare(_ id: ValueID, _ type: ValueType, _ builder: inout Builder, at start: Int? = nil)
+    throws(Diagnostic)
+  {
     guard builder.graph.type(id).isCompatible(with: type) else {
       throw scanner.failure("the value is \(builder.graph.type(id)) but is declared as \(type)", at: start)
     }

@@ -31,7 +31,8 @@ extension Graph {
 
   /// Whether two values have, for certain, the same element type and shape.
   func haveSameType(_ a: ValueID, _ b: ValueID) -> Bool {
-    guard let x = type(a).tensor, let y = type(b).tensor, x.element == y.element, let s = x.shape, let t = y.shape else {
+    guard let x = type(a).tensor, let y = type(b).tensor, x.element == y.element, let s = x.shape, let t = y.shape
+    else {
       return false
     }
     return s == t

@@ -47,6 +47,7 @@ public struct PipelineReport: Hashable, Sendable {
 
   /// This report followed by that of another pipeline on the same graph.
   public func followed(by other: PipelineReport) -> PipelineReport {
-    PipelineReport(passes: passes + other.passes, before: before, after: other.after, lastEdit: other.lastEdit ?? lastEdit)
+    PipelineReport(
+      passes: passes + other.passes, before: before, after: other.after, lastEdit: other.lastEdit ?? lastEdit)
   }
 }

@@ -43,7 +43,9 @@ struct ChannelAffine {
 
     /// Why the weights cannot be scaled; nil where they can.
     func reasonNotToScale(_ graph: Graph) -> String? {
-      guard let tensor = graph.constant(weight), let weight else { return "the weights of \(node.label) are not constant" }
+      guard let tensor = graph.constant(weight), let weight else {
+        return "the weights of \(node.label) are not constant"
+      }
       if graph.useCount(weight) > 1 { return "the weights of \(node.label) have \(graph.useCount(weight)) readers" }
       guard tensor.type == .float32 || tensor.type == .float64 else {
         return "the weights are \(tensor.type.name): scaling would round them again"

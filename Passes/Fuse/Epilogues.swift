@@ -7,7 +7,8 @@ struct EpilogueTarget {
   let isMatMul: Bool
 
   init?(_ node: Node?) {
-    guard let node, node.op is Conv || node.op is MatMul || node.op is Gemm, let op = node.op as? any FusesActivation else {
+    guard let node, node.op is Conv || node.op is MatMul || node.op is Gemm, let op = node.op as? any FusesActivation
+    else {
       return nil
     }
     self.node = node
@@ -26,7 +27,9 @@ struct EpilogueTarget {
 
   /// Number of channels, where known.
   func channels(_ graph: Graph) -> Int? {
-    guard let shape = graph.shape(output), let axis = channelAxis(graph), axis >= 0, axis < shape.count else { return nil }
+    guard let shape = graph.shape(output), let axis = channelAxis(graph), axis >= 0, axis < shape.count else {
+      return nil
+    }
     return shape[axis].value
   }
 

@@ -17,7 +17,8 @@ public struct FuseActivation: RewriteRule {
     if target.addsResidualLast { return .rejected("\(producer.label) already adds a residual after its activation") }
     target.activation = activation
     return .patch(
-      .replacing(node, with: target, producer.inputs, absorbing: [producer.id], "fused \(activation.function.rawValue)"))
+      .replacing(node, with: target, producer.inputs, absorbing: [producer.id], "fused \(activation.function.rawValue)")
+    )
   }
 
   private func activation(_ op: any ElementwiseOperator, _ node: Node, _ graph: Graph) -> Activation? {

@@ -9,7 +9,8 @@ public struct FusePadIntoConv: RewriteRule {
   public init() {}
 
   public func rewrite(_ op: any WindowOperator, at node: Node, in graph: Graph) -> Outcome {
-    guard op is Conv || op is AveragePool, let input = node.input(0), let (pad, padNode) = graph.producer(input, Pad.self),
+    guard op is Conv || op is AveragePool, let input = node.input(0),
+      let (pad, padNode) = graph.producer(input, Pad.self),
       pad.mode == .constant, let rank = graph.rank(input), rank >= 3, let data = padNode.input(0),
       let pads = graph.integers(padNode.input(1)), padNode.input(3) == nil || graph.integers(padNode.input(3)) != nil,
       let (begins, ends) = try? Pad.resolve(pads, axes: graph.integers(padNode.input(3)), rank: rank)

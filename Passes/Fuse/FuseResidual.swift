@@ -19,7 +19,8 @@ public struct FuseResidual: RewriteRule {
     // The later one: the other operand is then likely to be there already.
     let free = candidates.filter { graph.reasonToKeep($0.value, "it") == nil }
     guard let chosen = free.max(by: { $0.target.node.id < $1.target.node.id }) else {
-      return .rejected(graph.reasonToKeep(first.value, "the result of \(first.target.node.label)") ?? "it is read elsewhere")
+      return .rejected(
+        graph.reasonToKeep(first.value, "the result of \(first.target.node.label)") ?? "it is read elsewhere")
     }
     var patch = Patch(at: node.id, note: "fused Add as residual")
     patch.absorbed = [chosen.target.node.id]

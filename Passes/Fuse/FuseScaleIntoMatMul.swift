@@ -18,7 +18,8 @@ public struct FuseScaleIntoMatMul: RewriteRule {
 
   private func scaleResult(_ node: Node, _ graph: Graph) -> Outcome {
     guard let (input, factor) = factor(node, graph), let (op, producer) = graph.producer(input, MatMul.self),
-      op.activation.isNone, producer.input(2) == nil, producer.input(3) == nil, let scaled = scaled(op, factor, graph, input)
+      op.activation.isNone, producer.input(2) == nil, producer.input(3) == nil,
+      let scaled = scaled(op, factor, graph, input)
     else { return .noMatch }
     if let reason = graph.reasonToKeep(input, "the result of \(producer.label)") { return .rejected(reason) }
     return .patch(
@@ -27,7 +28,8 @@ public struct FuseScaleIntoMatMul: RewriteRule {
 
   private func scaleOperand(_ op: MatMul, _ node: Node, _ graph: Graph) -> Outcome {
     for index in 0..<2 {
-      guard let operand = node.input(index), let producer = graph.soleProducer(operand), producer.op is Mul || producer.op is Div,
+      guard let operand = node.input(index), let producer = graph.soleProducer(operand),
+        producer.op is Mul || producer.op is Div,
         let (input, factor) = factor(producer, graph), let scaled = scaled(op, factor, graph, input)
       else { continue }
       var inputs = node.inputs

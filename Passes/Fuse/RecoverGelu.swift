@@ -13,7 +13,8 @@ public struct RecoverGelu: RewriteRule {
       element != .float64, product.hasCoefficient(0.5, element)
     else { return .noMatch }
     for (x, factor) in [(0, 1), (1, 0)].map({ (product.factors[$0], product.factors[$1]) }) {
-      guard let (inner, one, sum) = graph.soleSum(factor), isNear(one, 1, element), graph.haveSameType(x, node.outputs[0])
+      guard let (inner, one, sum) = graph.soleSum(factor), isNear(one, 1, element),
+        graph.haveSameType(x, node.outputs[0])
       else { continue }
       if let nodes = exact(inner, x, element, graph) { return patch(node, x, .none, product.inner + [sum] + nodes) }
       if let nodes = tanh(inner, x, element, graph) { return patch(node, x, .tanh, product.inner + [sum] + nodes) }
@@ -31,7 +32,8 @@ public struct RecoverGelu: RewriteRule {
   private func exact(_ value: ValueID, _ x: ValueID, _ element: ElementType, _ graph: Graph) -> [NodeID]? {
     guard let (argument, _, erf) = graph.soleArgument(value, of: Erf.self) else { return nil }
     let scaled = Product(of: argument, graph)
-    guard graph.useCount(argument) == 1, let factor = scaled.multiple(of: x), isNear(factor, 0.5.squareRoot(), element) else {
+    guard graph.useCount(argument) == 1, let factor = scaled.multiple(of: x), isNear(factor, 0.5.squareRoot(), element)
+    else {
       return nil
     }
     return [erf] + scaled.inner

@@ -23,7 +23,8 @@ public struct RecoverLayerNormalization: RewriteRule {
   }
 
   private func normalization(_ match: RootMeanSquare, _ node: Node, _ element: ElementType, _ graph: Graph) -> Outcome {
-    guard let shape = graph.shape(match.x), let first = match.axes.first, match.axes == Array(first..<shape.count) else {
+    guard let shape = graph.shape(match.x), let first = match.axes.first, match.axes == Array(first..<shape.count)
+    else {
       return .rejected("normalizes over axes \(match.axes), not over the last ones")
     }
     let sizes = shape[first...].compactMap(\.value)
@@ -163,7 +164,8 @@ private struct RootMeanSquare {
 
   /// y, where x is y − ReduceMean(y) over the same axes and only this pattern reads x.
   func centered(_ graph: Graph) -> (value: ValueID, nodes: [NodeID])? {
-    guard let (op, node) = graph.producer(x, Sub.self), op.activation.isNone, graph.useCount(x) == reads, !graph.isOutput(x),
+    guard let (op, node) = graph.producer(x, Sub.self), op.activation.isNone, graph.useCount(x) == reads,
+      !graph.isOutput(x),
       let y = node.input(0), let rank = graph.rank(y),
       let (source, mean, id) = graph.soleArgument(node.input(1), of: ReduceMean.self), source == y,
       graph.keptAxes(mean, id, rank: rank) == axes
@@ -171,4 +173,3 @@ private struct RootMeanSquare {
     return (y, [node.id, id])
   }
 }
-

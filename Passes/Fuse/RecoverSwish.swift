@@ -42,7 +42,9 @@ public struct RecoverSwish: RewriteRule {
     guard product.coefficient == 1 else { return nil }
     if let (argument, _, sigmoid) = graph.soleArgument(factor, of: Sigmoid.self) {
       let scaled = Product(of: argument, graph)
-      guard let alpha = argument == x ? 1 : graph.useCount(argument) == 1 ? scaled.multiple(of: x) : nil else { return nil }
+      guard let alpha = argument == x ? 1 : graph.useCount(argument) == 1 ? scaled.multiple(of: x) : nil else {
+        return nil
+      }
       var swish = Swish()
       swish.alpha = Float(alpha)
       return (swish, [sigmoid] + (argument == x ? [] : scaled.inner))
@@ -60,7 +62,8 @@ public struct RecoverSwish: RewriteRule {
 
   /// x, where a value is Clip(x + 3, 0, 6).
   private func clippedSum(_ value: ValueID, _ element: ElementType, _ graph: Graph) -> (ValueID, [NodeID])? {
-    guard let (argument, _, clip) = graph.soleArgument(value, of: Clip.self), let (x, three, sum) = graph.soleSum(argument),
+    guard let (argument, _, clip) = graph.soleArgument(value, of: Clip.self),
+      let (x, three, sum) = graph.soleSum(argument),
       three == 3, graph.scalar(graph[clip]?.input(1)) == 0, graph.scalar(graph[clip]?.input(2)) == 6
     else { return nil }
     return (x, [clip, sum])

@@ -33,7 +33,9 @@ extension PrunePattern {
         for left in stride(from: 0, to: layout.inputs, by: columns) {
           var block: [Int] = []
           for output in top..<min(top + rows, layout.outputs) {
-            for input in left..<min(left + columns, layout.inputs) { block.append(layout.index(output, input, position)) }
+            for input in left..<min(left + columns, layout.inputs) {
+              block.append(layout.index(output, input, position))
+            }
           }
           members.append(block)
         }

@@ -44,7 +44,9 @@ public struct EliminateIdentities: RewriteRule {
     }
     guard let a = node.input(0), let b = node.input(1) else { return nil }
     if graph.uniform(b) == neutral, graph.haveSameType(a, node.outputs[0]) { return a }
-    guard op is Add || op is Mul, graph.uniform(a) == neutral, graph.haveSameType(b, node.outputs[0]) else { return nil }
+    guard op is Add || op is Mul, graph.uniform(a) == neutral, graph.haveSameType(b, node.outputs[0]) else {
+      return nil
+    }
     return b
   }
 

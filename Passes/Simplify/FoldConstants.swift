@@ -90,7 +90,9 @@ private struct Folding {
   }
 
   private func reasonNotToEvaluate(_ node: Node, _ graph: Graph) -> String? {
-    if bytes > limits.bytesPerGraph { return "constants folded so far take more than \(megabytes(limits.bytesPerGraph))" }
+    if bytes > limits.bytesPerGraph {
+      return "constants folded so far take more than \(megabytes(limits.bytesPerGraph))"
+    }
     let macs = graph.macs(node)
     if macs > limits.macsPerNode { return "folding would take \(macs) multiply-accumulates" }
     return nil
@@ -133,7 +135,9 @@ private struct Folding {
     var pending = node.inputs
     var visited: Set<ValueID> = []
     while let next = pending.popLast() {
-      guard let id = next, visited.insert(id).inserted, visited.count < 4096, !isReadOutside(id, graph) else { continue }
+      guard let id = next, visited.insert(id).inserted, visited.count < 4096, !isReadOutside(id, graph) else {
+        continue
+      }
       if graph.constant(id) != nil {
         if !freed.contains(id) { found.append(id) }
       } else if let producer = graph.producer(id) {

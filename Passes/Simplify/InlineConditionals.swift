@@ -10,9 +10,13 @@ public struct InlineConditionals: RewriteRule {
 
   public func rewrite(_ op: If, at node: Node, in graph: Graph) -> Outcome {
     guard let condition = graph.constant(node.input(0)) else { return .noMatch }
-    guard condition.type == .bool, condition.count == 1 else { return .rejected("the condition is not one truth value") }
+    guard condition.type == .bool, condition.count == 1 else {
+      return .rejected("the condition is not one truth value")
+    }
     let branch = condition.bytes[0] != 0 ? op.thenBranch : op.elseBranch
-    guard branch.inputs.count == node.inputs.count - 1, branch.outputs.count == node.outputs.count else { return .noMatch }
+    guard branch.inputs.count == node.inputs.count - 1, branch.outputs.count == node.outputs.count else {
+      return .noMatch
+    }
     var patch = Patch(at: node.id, note: "inlined the branch taken")
     var operands: [ValueID: Patch.Operand] = [:]
     for (inner, outer) in zip(branch.inputs, node.inputs.dropFirst()) {

@@ -19,7 +19,9 @@ public struct SinkConstantsIntoBodies: RewriteRule {
     var moved: [Int] = []
     for index in first..<node.inputs.count {
       guard let input = node.inputs[index] else { return .noMatch }
-      let isRead = bodies.contains { $0.body.useCount($0.body.inputs[$0.body.inputs.count - node.inputs.count + index]) > 0 }
+      let isRead = bodies.contains {
+        $0.body.useCount($0.body.inputs[$0.body.inputs.count - node.inputs.count + index]) > 0
+      }
       if graph.constant(input) != nil || !isRead { moved.append(index) }
     }
     guard !moved.isEmpty else { return .noMatch }

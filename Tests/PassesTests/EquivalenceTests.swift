@@ -20,7 +20,8 @@ import Testing
     guard report.edits > 0 else { return }
     let actual = try outputs(graph, sample)
     if let difference = Comparison.difference(expected, actual, tolerance: tolerance) {
-      Issue.record("seed \(seed), \(pipeline.names.joined(separator: " ")): \(difference)\n\(sample.graph.text)\n\(graph.text)")
+      Issue.record(
+        "seed \(seed), \(pipeline.names.joined(separator: " ")): \(difference)\n\(sample.graph.text)\n\(graph.text)")
     }
     #expect(graph.outputNames == sample.graph.outputNames)
   }
@@ -31,7 +32,9 @@ import Testing
       let sample = RandomGraph(seed: seed)
       try sample.graph.verify()
       let expected = try Self.outputs(sample.graph, sample)
-      for pass in Pipelines.allPasses where !(pass is PruneWeights) { try Self.check(Pipeline([pass]), sample, expected, seed: seed) }
+      for pass in Pipelines.allPasses where !(pass is PruneWeights) {
+        try Self.check(Pipeline([pass]), sample, expected, seed: seed)
+      }
       try Self.check(Pipelines.lossless(), sample, expected, seed: seed)
     }
   }

@@ -75,7 +75,9 @@ import Testing
     #expect(pattern.description == text)
   }
 
-  @Test(arguments: ["", "magnitude", "magnitude:", "magnitude:1.5", "block:4:0.5", "block:", "n:m=4:2", "n:m=x", "channels:0.3"])
+  @Test(arguments: [
+    "", "magnitude", "magnitude:", "magnitude:1.5", "block:4:0.5", "block:", "n:m=4:2", "n:m=x", "channels:0.3",
+  ])
   func otherTextIsRefused(_ text: String) {
     #expect(throws: Diagnostic.self) { try PrunePattern(parsing: text) }
   }

@@ -13,7 +13,9 @@ import Testing
     let context = EvaluationContext(outputCount: values.count, maximumBytes: 1 << 24)
     var result: [ValueID: ValueRange] = [:]
     for (value, datum) in zip(values, try probe.evaluate(arguments, context)) {
-      guard let numbers = datum.tensor?.wide(Float.self), let least = numbers.min(), let largest = numbers.max() else { continue }
+      guard let numbers = datum.tensor?.wide(Float.self), let least = numbers.min(), let largest = numbers.max() else {
+        continue
+      }
       result[value] = ValueRange(least, largest)
     }
     return result
@@ -89,7 +91,8 @@ import Testing
   func storedCodes(_ graph: Graph) -> Int {
     var seen: Set<ValueID> = []
     return graph.orderedNodes.reduce(0) { total, node in
-      guard node.op is DequantizeLinear, let id = node.inputs[0], let tensor = graph.constant(id), seen.insert(id).inserted
+      guard node.op is DequantizeLinear, let id = node.inputs[0], let tensor = graph.constant(id),
+        seen.insert(id).inserted
       else { return total }
       return total + tensor.byteCount
     }

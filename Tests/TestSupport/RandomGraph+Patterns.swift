@@ -24,7 +24,8 @@ extension RandomGraph {
       concat.axis = -1
       y = try node(concat, [y, try permuted(x, permutation)])
     }
-    let back = random.chance(60) ? permutation.indices.map { axis in permutation.firstIndex(of: axis) ?? 0 } : permutation
+    let back =
+      random.chance(60) ? permutation.indices.map { axis in permutation.firstIndex(of: axis) ?? 0 } : permutation
     y = try permuted(y, back)
     // The symbol must stay in front for the other makers.
     if shape(y).dropFirst().allSatisfy({ $0.value != nil }) { keep(y) }
@@ -67,7 +68,8 @@ extension RandomGraph {
   mutating func gelu() throws -> Bool {
     guard let x = value(rank: 2...4) else { return false }
     if random.chance(50) {
-      let scaled = random.chance(50) ? try node(Div(), [x, scalar(1.4142135)]) : try node(Mul(), [x, scalar(0.70710677)])
+      let scaled =
+        random.chance(50) ? try node(Div(), [x, scalar(1.4142135)]) : try node(Mul(), [x, scalar(0.70710677)])
       let sum = try node(Add(), [try node(Erf(), [scaled]), scalar(1)])
       keep(
         random.chance(50)

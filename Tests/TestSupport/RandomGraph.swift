@@ -41,7 +41,8 @@ public struct RandomGraph {
   /// The newest value and some others.
   private mutating func chooseOutputs() {
     var outputs = [pool[pool.count - 1]]
-    for id in pool.dropLast() where graph.producer(id) != nil && (graph.users(id).isEmpty ? random.chance(70) : random.chance(8)) {
+    for id in pool.dropLast()
+    where graph.producer(id) != nil && (graph.users(id).isEmpty ? random.chance(70) : random.chance(8)) {
       outputs.append(id)
     }
     graph.setOutputs(outputs, names: outputs.indices.map { Name("y\($0)") })

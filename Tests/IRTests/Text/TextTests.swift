@@ -60,14 +60,18 @@ import Testing
   }
 
   @Test func specialFloatsRoundTrip() throws {
-    let values: [Float] = [.nan, .infinity, -.infinity, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, Float(bitPattern: 0xFFC0_0123)]
+    let values: [Float] = [
+      .nan, .infinity, -.infinity, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
+      Float(bitPattern: 0xFFC0_0123),
+    ]
     var graph = Graph(name: "f")
     graph.addOutput(Tensor(values))
     try roundTrip(graph)
   }
 
   @Test func typesAndDimensionsRoundTrip() throws {
-    let n = Dim.symbol("N"), h = Dim.symbol("odd name`")
+    let n = Dim.symbol("N")
+    let h = Dim.symbol("odd name`")
     let dims: [Dim] = [
       n * h * 2 - 3, -n + 7, try #require((h + 1).quotient(by: 2)), try #require((h - n).modulo(n * 3)),
       .minimum(n, h), .maximum(.minimum(n, 4), h + 1), .unknown,
@@ -75,7 +79,8 @@ import Testing
     var graph = Graph(name: "")
     let type = ValueType.tensor(.float16, dims)
     let all: [ValueType] = [
-      type, .sequence(type), .optional(.sequence(type)), .map(key: .int64, value: type), .tensor(.string, nil as Shape?),
+      type, .sequence(type), .optional(.sequence(type)), .map(key: .int64, value: type),
+      .tensor(.string, nil as Shape?),
       .tensor(.int4, [] as Shape),
     ]
     let ids = all.map { graph.addInput("", $0) }
@@ -93,7 +98,10 @@ import Testing
     ("grape", "line 1, column 1: expected 'graph'"),
     ("graph @g() -> () {\n  %y = Nope(%x) : f32[]\n  return\n}", "line 2, column 8: there is no operator 'Nope'"),
     ("graph @g() -> () {\n  %y = LeakyRelu(%x) : f32[]\n", "line 2, column 19: %x is not defined before it is read"),
-    ("graph @g(%x: f32[2]) -> (%y: f32[3]) { return %x }", "line 1, column 51: the value is f32[2] but is declared as f32[3]"),
+    (
+      "graph @g(%x: f32[2]) -> (%y: f32[3]) { return %x }",
+      "line 1, column 51: the value is f32[2] but is declared as f32[3]"
+    ),
     ("graph @g() -> () { %c = constant [1, 2] : u4[3] return }", "line 1, column 34: 2 numbers do not fill u4[3]"),
     ("graph @g() -> () { %c = constant [16] : u4[1] return }", "line 1, column 35: '16' is no u4"),
     ("graph @g() -> () { %c = constant @c : u4[1] return }", "line 1, column 34: no data is given for constant @c"),
