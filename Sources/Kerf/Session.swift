@@ -72,6 +72,8 @@ public final class Session {
   public let outputs: [PortDescription]
   let model: Model
   let context: Context
+  /// Seconds after which a run gives up with an error; nil for never.
+  public var timeLimit: Double?
   private let options: SessionOptions
 
   /// Opens a file. Throws `KerfError` where it is no usable bundle or model.
@@ -142,6 +144,7 @@ public final class Session {
     let arguments = try zip(values, inputs).enumerated().map { index, pair in
       try pair.1.argument(pair.0, isHost: model.inputs[index].isHost)
     }
+    context.deadline = timeLimit.map { Context.now &+ UInt64(max(0, min($0, 1e6)) * 1e9) } ?? 0
     do throws(RuntimeError) {
       try withExtendedLifetime(values) { () throws(RuntimeError) in try context.run(arguments) }
     } catch {

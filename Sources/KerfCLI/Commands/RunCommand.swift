@@ -34,18 +34,28 @@ struct RunCommand: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("Folder for output_0.npy, ….", valueName: "dir"), completion: .directory)
   var outputs: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Seconds after which one run gives up. Default: 8 for generated inputs, else no limit.", valueName: "s"))
+  var timeout: Double?
+
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
     if !carry.isEmpty, samples.samples == nil { throw ValidationError("--carry needs --samples") }
+    if let timeout, !(timeout > 0 && timeout <= 86400) {
+      throw ValidationError("--timeout is \(timeout), must be in 0...86400")
+    }
   }
 
   func run() throws {
     let opened = try OpenedModel(model, threads: threads.count)
     let session = opened.session
     if verbosity.verbose { Console.line("loaded in \(Format.milliseconds(opened.loadMilliseconds))") }
+    session.timeLimit = timeout ?? (samples.samples == nil && inputs.inputs.isEmpty ? 8 : nil)
     let results: [Datum]
     if let path = samples.samples {
       results = try runSamples(path, session)
