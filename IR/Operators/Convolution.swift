@@ -125,18 +125,28 @@ private func checkRank(_ shape: Shape, _ what: String) throws(Diagnostic) {
   guard shape.count >= 3 else { throw .invalid("\(what) has rank \(shape.count), expected at least 3") }
 }
 
-/// Rows of outputs that one kernel element contributes to.
+/// Rows of outputs that one kernel element contributes to; inputs of a row are `step` apart.
 struct TapRows {
-  var rows: [(output: Int, input: Int, count: Int)] = []
-  var step = 1
+  private var rows: [(output: Int, input: Int, count: Int, step: Int)] = []
+
+  /// Adds a row; joins it with the one before where it goes on at the same pace.
+  mutating func append(output: Int, input: Int, count: Int, step: Int) {
+    if let last = rows.last, last.output + last.count == output {
+      let pace = last.count == 1 ? input - last.input : last.step
+      if last.input + last.count * pace == input, count == 1 || step == pace {
+        rows[rows.count - 1] = (last.output, last.input, last.count + count, pace)
+        return
+      }
+    }
+    rows.append((output, input, count, step))
+  }
 
   /// sum[base + output] += weight · source[sourceBase + input], along every row.
   func accumulate(_ sum: inout [Double], at base: Int, _ source: [Double], at sourceBase: Int, _ weight: Double) {
-    let step = step
     sum.withUnsafeMutableBufferPointer { sum in
       source.withUnsafeBufferPointer { source in
         for row in rows {
-          let (to, from) = (base + row.output, sourceBase + row.input)
+          let (to, from, step) = (base + row.output, sourceBase + row.input, row.step)
           if step == 1 {
             for i in 0..<row.count { sum[to + i] += weight * source[from + i] }
           } else {
@@ -149,11 +159,10 @@ struct TapRows {
 
   /// The other way round: sum[base + input] += weight · source[sourceBase + output].
   func scatter(_ sum: inout [Double], at base: Int, _ source: [Double], at sourceBase: Int, _ weight: Double) {
-    let step = step
     sum.withUnsafeMutableBufferPointer { sum in
       source.withUnsafeBufferPointer { source in
         for row in rows {
-          let (from, to) = (sourceBase + row.output, base + row.input)
+          let (from, to, step) = (sourceBase + row.output, base + row.input, row.step)
           for i in 0..<row.count { sum[to + i * step] += weight * source[from + i] }
         }
       }
@@ -163,8 +172,9 @@ struct TapRows {
 
 extension SpatialGeometry {
   func rows(tap: [Int]) -> TapRows {
-    var result = TapRows(rows: [], step: strides.last ?? 1)
-    forEachRow(tap: tap) { output, input, count in result.rows.append((output, input, count)) }
+    var result = TapRows()
+    let step = strides.last ?? 1
+    forEachRow(tap: tap) { output, input, count in result.append(output: output, input: input, count: count, step: step) }
     return result
   }
 }
