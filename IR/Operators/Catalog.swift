@@ -53,6 +53,7 @@ public enum OperatorCatalog {
     ("Optionals", optionals),
     ("Attention", attention),
     ("RecurrentAttention", recurrentAttention),
+    ("FlexAttention", flexAttention),
     ("Strings", strings),
     ("Vectorizing", vectorizing),
   ]

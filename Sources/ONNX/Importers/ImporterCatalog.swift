@@ -24,6 +24,7 @@ enum ImporterCatalog {
     ("Reductions", reductions), ("Normalization", normalization), ("Softmax", softmax),
     ("Shapes", shapes), ("Indexing", indexing), ("Resampling", resampling), ("Pooling", pooling),
     ("Recurrent", recurrent), ("Linear", linear), ("Casting", casting), ("Signal", signal), ("Trees", trees),
+    ("AttentionBodies", attentionBodies),
   ]
 
   private static let byName: [String: NodeImporter] = Dictionary(
