@@ -20,7 +20,8 @@ public struct Attention: Operator {
   public static let outputs = Arity(1...4)
   public static let attributes: [AttributeField<Self>] = [
     .flag("is_causal", \.isCausal), .optionalInt("q_num_heads", \.queryHeads, in: sizeRange),
-    .optionalInt("kv_num_heads", \.keyHeads, in: sizeRange), .optionalFloat("scale", \.scale), .float("softcap", \.softcap),
+    .optionalInt("kv_num_heads", \.keyHeads, in: sizeRange), .optionalFloat("scale", \.scale),
+    .float("softcap", \.softcap),
     .elementType("softmax_precision", \.softmaxPrecision),
     .int("qk_matmul_output_mode", \.scoreOutput, in: 0...3),
     .int("left_window_size", \.leftWindow, in: -1...Int(Int32.max)),
@@ -57,7 +58,8 @@ public struct Attention: Operator {
     }
     try checkMask(context, sizes)
     let s = sizes
-    let y: Shape = s.isPacked ? [s.batch, s.length, s.queryHeads * s.valueSize] : [s.batch, s.queryHeads, s.length, s.valueSize]
+    let y: Shape =
+      s.isPacked ? [s.batch, s.length, s.queryHeads * s.valueSize] : [s.batch, s.queryHeads, s.length, s.valueSize]
     let all: [ValueType] = [
       .tensor(element, y), .tensor(element, [s.batch, s.keyHeads, s.total, s.size]),
       .tensor(valueElement, [s.batch, s.keyHeads, s.total, s.valueSize]),
@@ -92,7 +94,9 @@ public struct Attention: Operator {
       }
       return [shape[0], Dim(heads), shape[1], shape[2].quotient(by: Dim(heads)) ?? .unknown]
     }
-    let (q4, k4, v4) = (try unpacked(q, queryHeads, "Q"), try unpacked(k, keyHeads, "K"), try unpacked(v, keyHeads, "V"))
+    let (q4, k4, v4) = (
+      try unpacked(q, queryHeads, "Q"), try unpacked(k, keyHeads, "K"), try unpacked(v, keyHeads, "V")
+    )
     guard q4[3].isEqual(to: k4[3]) != false, k4[1].isEqual(to: v4[1]) != false, k4[2].isEqual(to: v4[2]) != false,
       q4[0].isEqual(to: k4[0]) != false, q4[0].isEqual(to: v4[0]) != false
     else { throw .invalid("Q \(describe(q4)), K \(describe(k4)) and V \(describe(v4)) do not fit each other") }
@@ -130,7 +134,9 @@ public struct Attention: Operator {
     }
     guard let mask = try context.shape(3) else { return }
     let whole = [s.batch, s.queryHeads, s.length, s.total]
-    guard mask.count >= 1, mask.count <= 4 else { throw .invalid("attn_mask is \(describe(mask)), expected rank 1...4") }
+    guard mask.count >= 1, mask.count <= 4 else {
+      throw .invalid("attn_mask is \(describe(mask)), expected rank 1...4")
+    }
     for (own, full) in zip(mask.dropLast().reversed(), whole.dropLast().reversed())
     where own != 1 && own.isEqual(to: full) == false {
       throw .invalid("attn_mask \(describe(mask)) does not broadcast to \(describe(whole))")
@@ -228,7 +234,8 @@ private struct AttentionBias {
       }
       let isHidden =
         op.isCausal && key > position || op.leftWindow >= 0 && saturatingAdd(position, -key) > op.leftWindow
-        || op.rightWindow >= 0 && saturatingAdd(key, -position) > op.rightWindow || (lengths.map { key >= $0[image] } ?? false)
+        || op.rightWindow >= 0 && saturatingAdd(key, -position) > op.rightWindow
+        || (lengths.map { key >= $0[image] } ?? false)
       return isHidden ? value - .infinity : value
     }
   }
@@ -276,7 +283,8 @@ private struct AttentionWork {
     var shown = logits
     if op.softcap > 0 {
       let cap = Double(op.softcap)
-      logits = roundedAs(type, roundedAs(type, roundedAs(type, logits.map { $0 / cap }).map { tanh($0) }).map { $0 * cap })
+      logits = roundedAs(
+        type, roundedAs(type, roundedAs(type, logits.map { $0 / cap }).map { tanh($0) }).map { $0 * cap })
     }
     if op.scoreOutput == 1 { shown = logits }
     logits = roundedAs(type, zip(logits, bias).map { $0 + $1 })

@@ -45,6 +45,7 @@ public enum OperatorCatalog {
     ("Scattering", scattering),
     ("Recurrent", recurrent),
     ("ControlFlow", controlFlow),
+    ("Scanning", scanning),
     ("Resizing", resizing),
     ("Sampling", sampling),
     ("Regions", regions),

@@ -1,5 +1,5 @@
 extension OperatorCatalog {
-  static let controlFlow: [any Operator.Type] = [If.self, Loop.self, Scan.self, SequenceMap.self]
+  static let controlFlow: [any Operator.Type] = [If.self, Loop.self]
 }
 
 /// An operator with bodies. Outer values that the bodies read are the node's last inputs and every body's last inputs, in
@@ -10,7 +10,9 @@ public protocol BodyOperator: Operator {
 }
 
 extension BodyOperator {
-  static var captureAttribute: AttributeField<Self> { .int("captures", \.captures, in: 0...Int(Int32.max), isInternal: true) }
+  static var captureAttribute: AttributeField<Self> {
+    .int("captures", \.captures, in: 0...Int(Int32.max), isInternal: true)
+  }
 
   /// Throws unless the body takes inputs of these types (nil: anything).
   func check(_ body: Graph, takes types: [ValueType?], _ what: String) throws(Diagnostic) {
@@ -25,7 +27,9 @@ extension BodyOperator {
 
   /// Types of present inputs from an index on.
   func types(_ context: InferenceContext, from start: Int) throws(Diagnostic) -> [ValueType?] {
-    guard context.inputs.count >= start else { throw .invalid("has \(context.inputs.count) inputs, expected at least \(start)") }
+    guard context.inputs.count >= start else {
+      throw .invalid("has \(context.inputs.count) inputs, expected at least \(start)")
+    }
     var result: [ValueType?] = []
     for index in start..<context.inputs.count {
       guard let input = context.inputs[index] else { throw .invalid("input \(index) is missing") }
@@ -51,8 +55,8 @@ extension ValueType {
     mapDims { dim, _ in dim.symbols.contains { $0.hasPrefix("?") } ? .unknown : dim }
   }
 
-  /// The type that values of both types have; nil where kind or element type differ. `isSettled`: dimensions that differ
-  /// become unknown, differing ranks an unknown shape.
+  /// The type that values of both types have; nil where kind or element type differ. Dimensions that
+  /// differ become unknown, differing ranks an unknown shape.
   static func merged(_ a: ValueType, _ b: ValueType) -> ValueType? {
     switch (a, b) {
     case (.tensor(let x), .tensor(let y)):
@@ -68,7 +72,9 @@ extension ValueType {
 
 /// A truth value of one element.
 private func flag(_ tensor: Tensor, _ what: String) throws(Diagnostic) -> Bool {
-  guard tensor.count == 1, tensor.type == .bool else { throw .invalid("\(what) is \(tensor.tensorType), expected one bool") }
+  guard tensor.count == 1, tensor.type == .bool else {
+    throw .invalid("\(what) is \(tensor.tensorType), expected one bool")
+  }
   return tensor.bytes[0] != 0
 }
 
@@ -132,20 +138,26 @@ public struct Loop: BodyOperator {
     if context.has(0) { try context.require(0, [.int64]) }
     if context.has(1) { try context.require(1, [.bool]) }
     let passed = context.inputs.count <= 2 ? [] : try types(context, from: 2)
-    guard passed.count >= captures else { throw .invalid("has \(passed.count) values to pass on, \(captures) are captures") }
+    guard passed.count >= captures else {
+      throw .invalid("has \(passed.count) values to pass on, \(captures) are captures")
+    }
     let carried = passed.count - captures
     try check(body, takes: [.tensor(.int64, []), nil] + passed, "'body'")
     let results = body.outputs.map { body.type($0) }
     guard results.count >= 1 + carried, results.count - 1 == context.outputCount else {
       throw .invalid("'body' has \(results.count) outputs, expected \(context.outputCount + 1)")
     }
-    guard results[0].tensor?.element == .bool else { throw .invalid("'body' returns \(results[0]) as condition, expected bool") }
+    guard results[0].tensor?.element == .bool else {
+      throw .invalid("'body' returns \(results[0]) as condition, expected bool")
+    }
     var types: [ValueType] = []
     for (index, result) in results.dropFirst().enumerated() {
       if index < carried {
         types.append(try settled(passed[index], result, index))
       } else {
-        guard let tensor = result.tensor else { throw .invalid("'body' returns a \(result) to collect, expected a tensor") }
+        guard let tensor = result.tensor else {
+          throw .invalid("'body' returns a \(result) to collect, expected a tensor")
+        }
         types.append(.tensor(tensor.element, tensor.shape.map { [trips(context)] + $0 }))
       }
     }
@@ -162,14 +174,17 @@ public struct Loop: BodyOperator {
 
   /// The trip count, where no condition can end the loop before.
   private func trips(_ context: InferenceContext) -> Dim {
-    guard let count = context.contents(0)?.first, count.isNonNegative, endsByCountAlone(context.constant(1), context.has(1))
+    guard let count = context.contents(0)?.first, count.isNonNegative,
+      endsByCountAlone(context.constant(1), context.has(1))
     else { return .unknown }
     return count
   }
 
   private func endsByCountAlone(_ condition: Tensor?, _ isGiven: Bool) -> Bool {
     guard !isGiven || condition?.bytes.first ?? 0 != 0, var value = body.outputs.first else { return false }
-    while let producer = body.producer(value), producer.op is Identity, let source = producer.inputs.first ?? nil { value = source }
+    while let producer = body.producer(value), producer.op is Identity, let source = producer.inputs.first ?? nil {
+      value = source
+    }
     if let constant = body.constant(value) { return constant.bytes.first ?? 0 != 0 }
     return body.inputs.count > 1 && value == body.inputs[1]
   }
@@ -177,11 +192,12 @@ public struct Loop: BodyOperator {
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     _ = try resolvedTypes(inputs, context)
     let limit = inputs.optionalTensor(0).map { $0.integers.first ?? 0 }
-    var goesOn = try inputs.optionalTensor(1).map { tensor throws(Diagnostic) in try flag(tensor, "the condition") } ?? true
+    var goesOn =
+      try inputs.optionalTensor(1).map { tensor throws(Diagnostic) in try flag(tensor, "the condition") } ?? true
     let passed = inputs.count <= 2 ? [] : try data(inputs, from: 2)
     guard passed.count >= captures else { throw .invalid("captures are missing") }
     var state = Array(passed.dropLast(captures))
-    var collected = Collection(body.outputs.dropFirst(1 + state.count).map { body.type($0) })
+    var collected = CollectedValues(body.outputs.dropFirst(1 + state.count).map { body.type($0) })
     var trip = 0
     while goesOn, limit.map({ trip < $0 }) ?? true {
       try context.checkDeadline()
@@ -198,7 +214,7 @@ public struct Loop: BodyOperator {
 }
 
 /// Values of all trips, to be put behind each other.
-private struct Collection {
+struct CollectedValues {
   private var parts: [[Tensor]]
   private let types: [ValueType]
   private var bytes = 0
@@ -211,13 +227,18 @@ private struct Collection {
   /// Adds those of one trip; throws once all take more than the limit.
   mutating func append(_ data: some Sequence<Datum>, _ context: EvaluationContext) throws(Diagnostic) {
     for (index, datum) in data.enumerated() {
-      guard let tensor = datum.tensor else { throw .invalid("'body' returns a \(datum.type) to collect, expected a tensor") }
+      guard let tensor = datum.tensor else {
+        throw .invalid("'body' returns a \(datum.type) to collect, expected a tensor")
+      }
       if let first = parts[index].first, first.shape != tensor.shape || first.type != tensor.type {
-        throw .invalid("'body' returned \(first.tensorType) first and \(tensor.tensorType) later, to be collected in one tensor")
+        throw .invalid(
+          "'body' returned \(first.tensorType) first and \(tensor.tensorType) later, to be collected in one tensor")
       }
       // The constant stands for what an entry takes itself.
       bytes = saturatingAdd(bytes, saturatingAdd(tensor.byteCount, 64))
-      if bytes > context.maximumBytes { throw .invalid("the collected values take more than \(context.maximumBytes) bytes") }
+      if bytes > context.maximumBytes {
+        throw .invalid("the collected values take more than \(context.maximumBytes) bytes")
+      }
       parts[index].append(tensor)
     }
   }
@@ -237,171 +258,5 @@ private struct Collection {
       results.append(.tensor(concatenate(ordered, axis: axis, element, Array(whole))))
     }
     return results
-  }
-}
-
-/// A body run over slices of its last inputs. Inputs: states, scanned values, captures; outputs: final states, values that
-/// are collected along an axis. ONNX Scan, opsets 9–25.
-public struct Scan: BodyOperator {
-  public static let name = "Scan"
-  public static let inputs = Arity.variadic(1)
-  public static let outputs = Arity.variadic(1)
-  public static let attributes: [AttributeField<Self>] = [
-    .graph("body", \.body), .int("num_scan_inputs", \.scannedCount, in: sizeRange, isRequired: true),
-    .ints("scan_input_axes", \.inputAxes), .ints("scan_output_axes", \.outputAxes),
-    .ints("scan_input_directions", \.inputDirections, in: 0...1),
-    .ints("scan_output_directions", \.outputDirections, in: 0...1), captureAttribute,
-  ]
-  public var body = Graph()
-  public var scannedCount = 1
-  public var inputAxes: [Int]?
-  public var outputAxes: [Int]?
-  public var inputDirections: [Int]?
-  public var outputDirections: [Int]?
-  public var captures = 0
-  public init() {}
-
-  private func layout(_ inputs: Int) throws(Diagnostic) -> (states: Int, scanned: Range<Int>) {
-    let states = inputs - captures - scannedCount
-    guard states >= 0, body.outputs.count >= states else {
-      throw .invalid("has \(inputs) inputs and 'body' \(body.outputs.count) outputs, of which \(scannedCount) are scanned")
-    }
-    let collected = body.outputs.count - states
-    for (list, count, name) in [
-      (inputAxes, scannedCount, "scan_input_axes"), (inputDirections, scannedCount, "scan_input_directions"),
-      (outputAxes, collected, "scan_output_axes"), (outputDirections, collected, "scan_output_directions"),
-    ] {
-      if let list, list.count != count { throw .invalid("attribute '\(name)' has \(list.count) elements, expected \(count)") }
-    }
-    return (states, states..<states + scannedCount)
-  }
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    let (states, scanned) = try layout(context.inputs.count)
-    var passed = try types(context, from: 0)
-    var length = Dim.unknown
-    for index in scanned {
-      let type = try context.tensor(index)
-      guard var shape = type.shape else {
-        passed[index] = .tensor(type.element, nil)
-        continue
-      }
-      let axis = try normalizedAxis(inputAxes?[index - states] ?? 0, rank: shape.count, "scan_input_axis")
-      guard let same = unified(length, shape.remove(at: axis)) else {
-        throw .invalid("the scanned inputs differ in length: input \(index) is \(type)")
-      }
-      length = same
-      passed[index] = .tensor(type.element, shape)
-    }
-    try check(body, takes: passed, "'body'")
-    guard body.outputs.count == context.outputCount else {
-      throw .invalid("'body' has \(body.outputs.count) outputs, expected \(context.outputCount)")
-    }
-    var results: [ValueType] = []
-    for (index, id) in body.outputs.enumerated() {
-      let type = body.type(id).outsideBody
-      if index < states {
-        guard let before = passed[index], let merged = ValueType.merged(before, type) else {
-          throw .invalid("state \(index) is \(passed[index].map { "\($0)" } ?? "absent"), but 'body' returns \(type)")
-        }
-        results.append(merged)
-      } else {
-        results.append(try collectedType(type, length, index - states))
-      }
-    }
-    return results
-  }
-
-  private func collectedType(_ type: ValueType, _ length: Dim, _ index: Int) throws(Diagnostic) -> ValueType {
-    guard let tensor = type.tensor else { throw .invalid("'body' returns a \(type) to collect, expected a tensor") }
-    guard var shape = tensor.shape else { return .tensor(tensor.element, nil) }
-    shape.insert(length, at: try normalizedAxis(outputAxes?[index] ?? 0, rank: shape.count + 1, "scan_output_axis"))
-    return .tensor(tensor.element, shape)
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    _ = try resolvedTypes(inputs, context)
-    let (states, scanned) = try layout(inputs.count)
-    let passed = try data(inputs, from: 0)
-    var state = Array(passed[..<states])
-    let lengths = try scanned.map { index throws(Diagnostic) in
-      let x = try inputs.tensor(index)
-      return x.shape[try normalizedAxis(inputAxes?[index - states] ?? 0, rank: x.rank, "scan_input_axis")]
-    }
-    guard let length = lengths.first, lengths.allSatisfy({ $0 == length }) else {
-      throw .invalid("the scanned inputs differ in length: \(describe(lengths))")
-    }
-    var collected = Collection(body.outputs.dropFirst(states).map { body.type($0) })
-    for t in 0..<length {
-      try context.checkDeadline()
-      var slices: [Datum] = []
-      for index in scanned {
-        let isReverse = inputDirections?[index - states] == 1
-        slices.append(.tensor(try slice(try inputs.tensor(index), index - states, isReverse ? length - 1 - t : t)))
-      }
-      let results = try body.evaluateBody(state + slices + passed.suffix(captures), context)
-      state = Array(results[..<states])
-      try collected.append(results.dropFirst(states), context)
-    }
-    let reversed = outputDirections.map { $0.map { $0 == 1 } } ?? []
-    return try state + collected.stacked(context, axes: outputAxes ?? [], reversed: reversed)
-  }
-
-  private func slice(_ x: Tensor, _ number: Int, _ t: Int) throws(Diagnostic) -> Tensor {
-    let axis = try normalizedAxis(inputAxes?[number] ?? 0, rank: x.rank, "scan_input_axis")
-    var shape = x.shape
-    var strides = rowMajorStrides(shape)
-    let offset = t * strides[axis]
-    shape.remove(at: axis)
-    strides.remove(at: axis)
-    return x.view(shape, offset: offset, strides: strides)
-  }
-}
-
-/// A body run on every element of a sequence. Inputs: sequence, further sequences or tensors, captures.
-/// ONNX SequenceMap, opset 17.
-public struct SequenceMap: BodyOperator {
-  public static let name = "SequenceMap"
-  public static let inputs = Arity.variadic(1)
-  public static let outputs = Arity.variadic(1)
-  public static let attributes: [AttributeField<Self>] = [.graph("body", \.body), captureAttribute]
-  public var body = Graph()
-  public var captures = 0
-  public init() {}
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    let passed = try types(context, from: 0)
-    guard let first = passed.first, case .sequence = first, passed.count > captures else {
-      throw .invalid("input 0 is no sequence")
-    }
-    let elements = passed.enumerated().map { index, type -> ValueType? in
-      if index < passed.count - captures, case .sequence(let element)? = type { element } else { type }
-    }
-    try check(body, takes: elements, "'body'")
-    guard body.outputs.count == context.outputCount else {
-      throw .invalid("'body' has \(body.outputs.count) outputs, expected \(context.outputCount)")
-    }
-    return body.outputs.map { .sequence(body.type($0).outsideBody) }
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    _ = try resolvedTypes(inputs, context)
-    let passed = try data(inputs, from: 0)
-    guard case .sequence(let items, _)? = passed.first else { throw .invalid("input 0 is no sequence") }
-    var results: [[Datum]] = Array(repeating: [], count: body.outputs.count)
-    for index in items.indices {
-      try context.checkDeadline()
-      var arguments: [Datum] = []
-      for (number, datum) in passed.enumerated() {
-        guard number < passed.count - captures, case .sequence(let list, _) = datum else {
-          arguments.append(datum)
-          continue
-        }
-        guard list.count == items.count else { throw .invalid("the sequences have \(items.count) and \(list.count) elements") }
-        arguments.append(list[index])
-      }
-      for (number, result) in try body.evaluateBody(arguments, context).enumerated() { results[number].append(result) }
-    }
-    return zip(results, body.outputs).map { .sequence($0, of: body.type($1)) }
   }
 }

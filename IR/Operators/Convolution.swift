@@ -10,7 +10,10 @@ public struct Conv: WindowOperator, FusesActivation {
   public static let inputs = Arity(2...4)
   public static let attributes: [AttributeField<Self>] =
     windowAttributes()
-    + [.int("group", \.group, in: sizeRange), .flag("residual_after_activation", \.residualAfterActivation, isInternal: true)]
+    + [
+      .int("group", \.group, in: sizeRange),
+      .flag("residual_after_activation", \.residualAfterActivation, isInternal: true),
+    ]
     + AttributeField<Self>.activation
 
   public var window = Window()
@@ -174,7 +177,8 @@ extension SpatialGeometry {
   func rows(tap: [Int]) -> TapRows {
     var result = TapRows()
     let step = strides.last ?? 1
-    forEachRow(tap: tap) { output, input, count in result.append(output: output, input: input, count: count, step: step) }
+    forEachRow(tap: tap) { output, input, count in result.append(output: output, input: input, count: count, step: step)
+    }
     return result
   }
 }
@@ -239,7 +243,9 @@ public struct ConvTranspose: WindowOperator, FusesActivation {
     var shape = [input[0], weight.map { $0[1] * Dim(group) } ?? .unknown]
     for axis in 0..<rank {
       let dim = extent(axis, rank, input[axis + 2], kernel[axis])
-      if let value = dim.value, value < 1 { throw .invalid("the result would have \(value) elements along spatial axis \(axis)") }
+      if let value = dim.value, value < 1 {
+        throw .invalid("the result would have \(value) elements along spatial axis \(axis)")
+      }
       shape.append(dim)
     }
     return [.tensor(element, shape)]
@@ -333,7 +339,8 @@ public struct ConvTranspose: WindowOperator, FusesActivation {
           let firstFilter = channel / channelsPerGroup * perGroup
           for m in 0..<perGroup {
             rows.scatter(
-              &sum, at: (image * filters + firstFilter + m) * plane, source, at: (image * channels + channel) * inputPlane,
+              &sum, at: (image * filters + firstFilter + m) * plane, source,
+              at: (image * channels + channel) * inputPlane,
               weights[(channel * perGroup + m) * taps + number])
           }
         }

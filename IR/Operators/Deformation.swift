@@ -143,7 +143,9 @@ public struct Col2Im: WindowOperator {
     try context.require(1, [.int64])
     try context.require(2, [.int64])
     let type = try context.tensor(0)
-    guard type.element.isFloat || type.element.isInteger else { throw .invalid("elements of type \(type.element.name) cannot be added") }
+    guard type.element.isFloat || type.element.isInteger else {
+      throw .invalid("elements of type \(type.element.name) cannot be added")
+    }
     let x = type.shape ?? InferenceContext.unknown(3)
     let length = try context.length(1)
     guard let image = context.contents(1) else {
@@ -154,7 +156,9 @@ public struct Col2Im: WindowOperator {
     try checkDimensions(block, "block_shape")
     if block.contains(0) { throw .invalid("block_shape is \(describe(block)), sizes must be positive") }
     let places = product(try window.outputShape(image, kernel: block))
-    if !x[2].isUnknown, x[2].isEqual(to: places) == false { throw .invalid("there are \(x[2]) columns for \(places) block positions") }
+    if !x[2].isUnknown, x[2].isEqual(to: places) == false {
+      throw .invalid("there are \(x[2]) columns for \(places) block positions")
+    }
     if let rows = x[1].value, let size = product(block).value, rows % size != 0 {
       throw .invalid("\(rows) rows do not divide into blocks of \(size)")
     }

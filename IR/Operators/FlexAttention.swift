@@ -84,7 +84,8 @@ public struct FlexAttention: BodyOperator {
     guard let body else { return scores }
     let results = try body.evaluateBody([.tensor(scores)] + data(inputs, from: 3), context)
     guard let result = results.first?.tensor, result.type == scores.type, result.shape == scores.shape else {
-      throw .invalid("a body returned \(results.first.map { "\($0.type)" } ?? "nothing"), expected \(scores.tensorType)")
+      throw .invalid(
+        "a body returned \(results.first.map { "\($0.type)" } ?? "nothing"), expected \(scores.tensorType)")
     }
     return result
   }

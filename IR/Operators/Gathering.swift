@@ -131,7 +131,8 @@ public struct GatherND: Operator {
     let type = try context.tensor(0)
     guard let data = type.shape, let indices = try context.shape(1) else { return [.tensor(type.element, nil)] }
     guard data.count >= 1, indices.count >= 1, batchDims < min(data.count, indices.count) else {
-      throw .invalid("data \(describe(data)) and indices \(describe(indices)) do not have \(batchDims) batch axes and one more")
+      throw .invalid(
+        "data \(describe(data)) and indices \(describe(indices)) do not have \(batchDims) batch axes and one more")
     }
     var shape = Array(indices.dropLast())
     for axis in 0..<batchDims {

@@ -132,7 +132,9 @@ public struct Split: Operator {
   }
 
   public func inferContents(_ context: InferenceContext) -> [[Dim]?] {
-    guard let contents = context.contents(0), let lengths = try? lengths(Dim(contents.count), context) else { return [] }
+    guard let contents = context.contents(0), let lengths = try? lengths(Dim(contents.count), context) else {
+      return []
+    }
     var start = 0
     return lengths.map { length in
       guard let count = length.value, count >= 0, start + count <= contents.count else { return nil }

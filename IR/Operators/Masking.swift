@@ -48,7 +48,9 @@ public struct Trilu: Operator {
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     if context.has(1) { try context.require(1, [.int64]) }
     let type = try context.tensor(0)
-    if let shape = type.shape, shape.count < 2 { throw .invalid("input is \(describe(shape)), expected rank 2 or more") }
+    if let shape = type.shape, shape.count < 2 {
+      throw .invalid("input is \(describe(shape)), expected rank 2 or more")
+    }
     return [.tensor(type)]
   }
 
@@ -84,7 +86,9 @@ public struct OneHot: Operator {
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     for index in 0...1 {
       let element = try context.element(index)
-      guard element.isInteger || element.isFloat else { throw .invalid("input \(index) has element type \(element.name), expected a number") }
+      guard element.isInteger || element.isFloat else {
+        throw .invalid("input \(index) has element type \(element.name), expected a number")
+      }
     }
     if let values = try context.shape(2), values.count != 1 || values[0].isEqual(to: 2) == false {
       throw .invalid("values is \(describe(values)), expected 2 elements")

@@ -95,7 +95,9 @@ public struct MatMul: FusesActivation {
   }
 
   private func resultShape(_ a: Shape, _ b: Shape) throws(Diagnostic) -> Shape {
-    guard !a.isEmpty, !b.isEmpty else { throw .invalid("operands \(describe(a)) and \(describe(b)): a scalar is no matrix") }
+    guard !a.isEmpty, !b.isEmpty else {
+      throw .invalid("operands \(describe(a)) and \(describe(b)): a scalar is no matrix")
+    }
     if transposesA && a.count < 2 || transposesB && b.count < 2 { throw .invalid("a vector cannot be transposed") }
     let (m, k) = a.count == 1 ? (Dim(1), a[0]) : split(a, transposesA)
     let (inner, n) = b.count == 1 ? (b[0], Dim(1)) : split(b, transposesB)
@@ -142,7 +144,10 @@ public struct MatMul: FusesActivation {
     guard !result.isEmpty else { return result }
     let left = a.wide(T.self)
     let right = b.wide(T.self)
-    var view = (a: MatrixView(columns: aColumns, transposed: transposesA), b: MatrixView(columns: bColumns, transposed: transposesB))
+    var view = (
+      a: MatrixView(columns: aColumns, transposed: transposesA),
+      b: MatrixView(columns: bColumns, transposed: transposesB)
+    )
     var index = [Int](repeating: 0, count: stack.count)
     var to = 0
     repeat {
@@ -217,7 +222,8 @@ public struct Gemm: FusesActivation {
 
   /// C must broadcast to the result, not the other way round.
   private func checkAddend(_ c: Shape, _ result: Shape) throws(Diagnostic) {
-    let fits = c.count <= 2 && zip(c.reversed(), result.reversed()).allSatisfy { $0 == 1 || $0.isEqual(to: $1) != false }
+    let fits =
+      c.count <= 2 && zip(c.reversed(), result.reversed()).allSatisfy { $0 == 1 || $0.isEqual(to: $1) != false }
     guard fits else { throw .invalid("C is \(describe(c)), which does not broadcast to \(describe(result))") }
   }
 

@@ -65,7 +65,8 @@ final class ElementTarget {
   func copy(_ source: ElementSource, from: Int, step: Int, to: Int, count: Int) {
     if step == 1 || count <= 1 { return copy(source, from: from, to: to, count: count) }
     let end = from + (count - 1) * step
-    precondition(min(from, end) >= 0 && max(from, end) < source.count && to >= 0 && to + count <= self.count, "copy out of range")
+    precondition(
+      min(from, end) >= 0 && max(from, end) < source.count && to >= 0 && to + count <= self.count, "copy out of range")
     switch width {
     case 0: for i in 0..<count { strings[to + i] = source.storage.strings[from + i * step] }
     case 1: spread(UInt8.self, source, from, step, to, count)
@@ -210,7 +211,8 @@ func product(_ sizes: some Sequence<Int>) -> Int { sizes.reduce(1) { saturatingM
 extension InferenceContext {
   func requireRank(_ index: Int, _ ranks: ClosedRange<Int>) throws(Diagnostic) {
     guard let rank = try tensor(index).rank, !ranks.contains(rank) else { return }
-    let accepted = ranks.lowerBound == ranks.upperBound ? "\(ranks.lowerBound)" : "\(ranks.lowerBound)...\(ranks.upperBound)"
+    let accepted =
+      ranks.lowerBound == ranks.upperBound ? "\(ranks.lowerBound)" : "\(ranks.lowerBound)...\(ranks.upperBound)"
     throw .invalid("input \(index) has rank \(rank), expected \(accepted)")
   }
 

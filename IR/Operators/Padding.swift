@@ -43,7 +43,8 @@ public struct Pad: Operator {
   }
 
   /// Begin and end of every axis.
-  public static func resolve(_ pads: [Int], axes: [Int]?, rank: Int) throws(Diagnostic) -> (begins: [Int], ends: [Int]) {
+  public static func resolve(_ pads: [Int], axes: [Int]?, rank: Int) throws(Diagnostic) -> (begins: [Int], ends: [Int])
+  {
     var begins = [Int](repeating: 0, count: rank)
     var ends = begins
     let axes = try normalizedAxes(axes ?? Array(0..<rank), rank: rank)

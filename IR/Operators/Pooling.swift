@@ -107,7 +107,8 @@ public struct MaxPool: PoolOperator {
     try geometry.forEachWindow(context) { output, offsets, _ in
       for p in 0..<planes {
         var best = offsets.first ?? 0
-        for offset in offsets where source[p * size + offset] > source[p * size + best] || source[p * size + offset].isNaN {
+        for offset in offsets
+        where source[p * size + offset] > source[p * size + best] || source[p * size + offset].isNaN {
           best = offset
         }
         if !offsets.isEmpty { values[p * plane + output] = source[p * size + best] }
@@ -231,7 +232,9 @@ extension GlobalPoolOperator {
 public struct GlobalMaxPool: GlobalPoolOperator {
   public static let name = "GlobalMaxPool"
   public init() {}
-  public func reduce(_ plane: ArraySlice<Double>) -> Double { plane.reduce(-.infinity) { $1 > $0 || $1.isNaN ? $1 : $0 } }
+  public func reduce(_ plane: ArraySlice<Double>) -> Double {
+    plane.reduce(-.infinity) { $1 > $0 || $1.isNaN ? $1 : $0 }
+  }
 }
 
 /// ONNX GlobalAveragePool, opsets 1–22.
@@ -282,7 +285,9 @@ public struct MaxUnpool: Operator {
     try context.require(1, [.int64])
     let element = try context.element(0)
     guard let input = try context.shape(0) else { return [.tensor(element, nil)] }
-    if let indices = try context.shape(1), indices.count != input.count || zip(input, indices).contains(where: { $0.isEqual(to: $1) == false }) {
+    if let indices = try context.shape(1),
+      indices.count != input.count || zip(input, indices).contains(where: { $0.isEqual(to: $1) == false })
+    {
       throw .invalid("indices \(describe(indices)) do not have the shape of the input, \(describe(input))")
     }
     let shape = try unpooled(input)

@@ -108,7 +108,9 @@ extension RecurrentOperator {
     let directions = Dim(recurrence.direction.count)
     try check("W", w, [directions, hidden * Dim(Self.gates), x[2]])
     try check("R", r, [directions, hidden * Dim(Self.gates), hidden])
-    if let b = try context.has(3) ? context.shape(3) : nil { try check("B", b, [directions, hidden * Dim(2 * Self.gates)]) }
+    if let b = try context.has(3) ? context.shape(3) : nil {
+      try check("B", b, [directions, hidden * Dim(2 * Self.gates)])
+    }
     if let lengths = try context.has(4) ? context.shape(4) : nil { try check("sequence_lens", lengths, [batch]) }
     for index in 5...6 {
       guard let state = try context.has(index) ? context.shape(index) : nil else { continue }
@@ -120,8 +122,11 @@ extension RecurrentOperator {
   }
 
   private func check(_ name: String, _ shape: Shape, _ expected: Shape) throws(Diagnostic) {
-    let fits = shape.count == expected.count
-      && zip(shape, expected).allSatisfy { $0.isUnknown || !$1.symbols.allSatisfy { $0 != "?" } || $0.isEqual(to: $1) != false }
+    let fits =
+      shape.count == expected.count
+      && zip(shape, expected).allSatisfy {
+        $0.isUnknown || !$1.symbols.allSatisfy { $0 != "?" } || $0.isEqual(to: $1) != false
+      }
     guard fits else { throw .invalid("\(name) is \(describe(shape)), expected \(describe(expected))") }
   }
 
@@ -271,7 +276,6 @@ struct RecurrentRun {
 
   private var currentDirection = 0
 
-
   /// W·x + Wb of a step.
   func feed(_ step: inout RecurrentStep, _ t: Int, _ entry: Int) {
     let rows = gates * hidden
@@ -363,9 +367,13 @@ public struct LSTM: RecurrentOperator {
     try evaluate(inputs, context) { step in
       let n = step.hidden
       let units = 0..<n
-      func gate(_ number: Int, _ unit: Int) -> Double { step.input(number, unit) + step.recurrent(number, unit, step.h) }
+      func gate(_ number: Int, _ unit: Int) -> Double {
+        step.input(number, unit) + step.recurrent(number, unit, step.h)
+      }
       let i = units.map { step.apply(0, gate(0, $0) + step.peepholes[$0] * step.c[$0]) }
-      let f = units.map { couplesForget ? 1 - i[$0] : step.apply(0, gate(2, $0) + step.peepholes[2 * n + $0] * step.c[$0]) }
+      let f = units.map {
+        couplesForget ? 1 - i[$0] : step.apply(0, gate(2, $0) + step.peepholes[2 * n + $0] * step.c[$0])
+      }
       let c = units.map { f[$0] * step.c[$0] + i[$0] * step.apply(1, gate(3, $0)) }
       let o = units.map { step.apply(0, gate(1, $0) + step.peepholes[n + $0] * c[$0]) }
       step.h = units.map { o[$0] * step.apply(2, c[$0]) }

@@ -66,7 +66,9 @@ public struct RotaryEmbedding: Operator {
   private func layout(_ x: Shape) throws(Diagnostic) -> (length: Dim, size: Dim) {
     if x.count == 4 { return (x[2], x[3]) }
     guard let heads, heads > 0 else { throw .invalid("attribute 'num_heads' is needed for rank 3") }
-    if let hidden = x[2].value, hidden % heads != 0 { throw .invalid("\(hidden) columns do not divide into \(heads) heads") }
+    if let hidden = x[2].value, hidden % heads != 0 {
+      throw .invalid("\(hidden) columns do not divide into \(heads) heads")
+    }
     return (x[1], x[2].quotient(by: Dim(heads)) ?? .unknown)
   }
 
@@ -85,12 +87,15 @@ public struct RotaryEmbedding: Operator {
     for row in 0..<(values.isEmpty ? 0 : shape[0] * length) {
       let position = try ids.map { ids throws(Diagnostic) in try checkedIndex(ids[row], cosines.shape[0]) } ?? row
       for head in 0..<heads {
-        let start = isPacked ? (row * heads + head) * size : ((row / length * heads + head) * length + row % length) * size
+        let start =
+          isPacked ? (row * heads + head) * size : ((row / length * heads + head) * length + row % length) * size
         for i in 0..<half {
           let a = start + (isInterleaved ? 2 * i : i)
           let b = isInterleaved ? a + 1 : a + half
           let (c, s) = (cos[position * half + i], sin[position * half + i])
-          let (p, q) = (roundedAs(x.type, [c * values[a], s * values[b]]), roundedAs(x.type, [s * values[a], c * values[b]]))
+          let (p, q) = (
+            roundedAs(x.type, [c * values[a], s * values[b]]), roundedAs(x.type, [s * values[a], c * values[b]])
+          )
           values[a] = p[0] - p[1]
           values[b] = q[0] + q[1]
         }
@@ -132,8 +137,11 @@ public struct LinearAttention: Operator {
     let types: [ElementType] = [.float32, .float16, .bfloat16]
     try context.require(0, types)
     let element = try context.sameElement([0, 1, 2, 4, 5])
-    guard queryHeads % keyHeads == 0 else { throw .invalid("\(queryHeads) query heads do not share \(keyHeads) key heads evenly") }
-    for (index, isNeeded, name) in [(4, rule.decays, "decay"), (5, rule.corrects, "beta")] where context.has(index) != isNeeded {
+    guard queryHeads % keyHeads == 0 else {
+      throw .invalid("\(queryHeads) query heads do not share \(keyHeads) key heads evenly")
+    }
+    for (index, isNeeded, name) in [(4, rule.decays, "decay"), (5, rule.corrects, "beta")]
+    where context.has(index) != isNeeded {
       throw .invalid("update rule '\(rule.rawValue)' \(isNeeded ? "needs" : "does not take") input '\(name)'")
     }
     for index in [0, 1, 2, 4, 5] where context.has(index) { try context.requireRank(index, 3...3) }
@@ -155,12 +163,15 @@ public struct LinearAttention: Operator {
 
   private func part(_ columns: Dim, _ heads: Int, _ name: String) throws(Diagnostic) -> Dim {
     if columns.isUnknown { return .unknown }
-    if let n = columns.value, n % heads != 0 { throw .invalid("\(name) has \(n) columns, which do not divide into \(heads) heads") }
+    if let n = columns.value, n % heads != 0 {
+      throw .invalid("\(name) has \(n) columns, which do not divide into \(heads) heads")
+    }
     return columns.quotient(by: Dim(heads)) ?? .unknown
   }
 
   private func check(_ context: InferenceContext, _ index: Int, _ expected: Shape, _ shape: Shape) throws(Diagnostic) {
-    let fits = shape.count == expected.count
+    let fits =
+      shape.count == expected.count
       && zip(shape, expected).allSatisfy { $0.isUnknown || $1.symbols.contains("?") || $0.isEqual(to: $1) != false }
     guard fits else { throw .invalid("input \(index) is \(describe(shape)), expected \(describe(expected))") }
   }
@@ -188,7 +199,8 @@ public struct LinearAttention: Operator {
       }
     }
     let all: [Datum] = [
-      .tensor(Tensor(wide: output, types[0].element, shapes[0])), .tensor(Tensor(wide: state, types[1].element, shapes[1])),
+      .tensor(Tensor(wide: output, types[0].element, shapes[0])),
+      .tensor(Tensor(wide: state, types[1].element, shapes[1])),
     ]
     return Array(all.prefix(context.outputCount))
   }

@@ -52,7 +52,9 @@ public struct RoiAlign: Operator {
     var result = [Double](repeating: 0, count: product(shape))
     guard plane > 0 || result.isEmpty else { throw .invalid("there is nothing to pool in \(describe(x.shape))") }
     for (number, image) in images.enumerated() {
-      guard image >= 0, image < x.shape[0] else { throw .invalid("batch index \(image) is out of range 0...\(x.shape[0] - 1)") }
+      guard image >= 0, image < x.shape[0] else {
+        throw .invalid("batch index \(image) is out of range 0...\(x.shape[0] - 1)")
+      }
       let box = try Box(rois[number * 4..<number * 4 + 4].map { $0 }, self)
       for cell in 0..<height * width {
         try context.checkDeadline()
@@ -119,7 +121,9 @@ public struct RoiAlign: Operator {
     }
 
     /// The four pixels around a point; zero weight outside the map.
-    private static func bilinear(_ y: Double, _ x: Double, _ height: Int, _ width: Int) -> [(offset: Int, weight: Double)] {
+    private static func bilinear(_ y: Double, _ x: Double, _ height: Int, _ width: Int) -> [(
+      offset: Int, weight: Double
+    )] {
       guard y >= -1, y <= Double(height), x >= -1, x <= Double(width) else { return [(0, 0)] }
       let (y0, y1, ly) = neighbours(y, height)
       let (x0, x1, lx) = neighbours(x, width)
@@ -153,7 +157,9 @@ public struct MaxRoiPool: Operator {
     let element = try context.sameElement([0, 1])
     try context.requireRank(0, 4...4)
     try context.requireRank(1, 2...2)
-    guard let pooledShape, pooledShape.count == 2 else { throw .invalid("attribute 'pooled_shape' must have 2 elements") }
+    guard let pooledShape, pooledShape.count == 2 else {
+      throw .invalid("attribute 'pooled_shape' must have 2 elements")
+    }
     let rois = try context.shape(1) ?? [.unknown, 5]
     guard rois[1].isEqual(to: 5) != false else { throw .invalid("rois are \(describe(rois)), expected 5 numbers each") }
     return [.tensor(element, [rois[0], try context.shape(0)?[1] ?? .unknown] + pooledShape.map { Dim($0) })]
@@ -169,7 +175,9 @@ public struct MaxRoiPool: Operator {
     for number in 0..<shape[0] {
       let roi = rois[number * 5..<number * 5 + 5].map { $0 }
       let image = Int(Int64(saturating: roi[0]))
-      guard image >= 0, image < x.shape[0] else { throw .invalid("batch index \(image) is out of range 0...\(x.shape[0] - 1)") }
+      guard image >= 0, image < x.shape[0] else {
+        throw .invalid("batch index \(image) is out of range 0...\(x.shape[0] - 1)")
+      }
       let corners = roi.dropFirst().map { limited(($0 * Double(scale)).rounded(.toNearestOrAwayFromZero)) }
       let (x1, y1, x2, y2) = (corners[0], corners[1], corners[2], corners[3])
       for row in 0..<shape[2] {
@@ -180,7 +188,9 @@ public struct MaxRoiPool: Operator {
           if rows.isEmpty || columns.isEmpty { continue }
           for c in 0..<shape[1] {
             var best = -Double.infinity
-            for i in rows { for j in columns { best = maximumOrNaN(best, source[(image * shape[1] + c) * plane + i * width + j]) } }
+            for i in rows {
+              for j in columns { best = maximumOrNaN(best, source[(image * shape[1] + c) * plane + i * width + j]) }
+            }
             result[((number * shape[1] + c) * shape[2] + row) * shape[3] + column] = best
           }
         }
@@ -273,8 +283,10 @@ public struct NonMaxSuppression: Operator {
 
   private func area(_ v: [Float], _ i: Int) -> Box {
     if isCentered {
-      return Box(y1: v[i + 1] - v[i + 3] / 2, x1: v[i] - v[i + 2] / 2, y2: v[i + 1] + v[i + 3] / 2, x2: v[i] + v[i + 2] / 2)
+      return Box(
+        y1: v[i + 1] - v[i + 3] / 2, x1: v[i] - v[i + 2] / 2, y2: v[i + 1] + v[i + 3] / 2, x2: v[i] + v[i + 2] / 2)
     }
-    return Box(y1: min(v[i], v[i + 2]), x1: min(v[i + 1], v[i + 3]), y2: max(v[i], v[i + 2]), x2: max(v[i + 1], v[i + 3]))
+    return Box(
+      y1: min(v[i], v[i + 2]), x1: min(v[i + 1], v[i + 3]), y2: max(v[i], v[i + 2]), x2: max(v[i + 1], v[i + 3]))
   }
 }

@@ -109,7 +109,8 @@ public struct Reshape: ReshapingOperator {
       throw .invalid("shape \(describe(shape)) does not tell what -1 stands for")
     }
     if let w = whole.value, let o = others.value, w % o != 0 {
-      throw .invalid("input \(describe(input)) has \(product(input)) elements, which do not divide into \(product(shape))")
+      throw .invalid(
+        "input \(describe(input)) has \(product(input)) elements, which do not divide into \(product(shape))")
     }
     return quotient
   }

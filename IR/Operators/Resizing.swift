@@ -28,7 +28,8 @@ public struct Resize: Operator {
   public static let name = "Resize"
   public static let inputs = Arity(1...4)
   public static let attributes: [AttributeField<Self>] = [
-    .choice("mode", \.mode), .choice("coordinate_transformation_mode", \.coordinates), .choice("nearest_mode", \.rounding),
+    .choice("mode", \.mode), .choice("coordinate_transformation_mode", \.coordinates),
+    .choice("nearest_mode", \.rounding),
     .ints("axes", \.axes), .flag("antialias", \.isAntialiased), .float("cubic_coeff_a", \.cubicCoefficient),
     .flag("exclude_outside", \.excludesOutside), .float("extrapolation_value", \.extrapolation),
     .choice("keep_aspect_ratio_policy", \.aspect),
@@ -62,7 +63,8 @@ public struct Resize: Operator {
     if let length = try context.length(counted), length != axes.count {
       throw .invalid("\(counted == 2 ? "scales" : "sizes") has \(length) elements, expected \(axes.count)")
     }
-    let result = has(context, 2) ? try scaled(shape, axes, context.constant(2)) : try sized(shape, axes, context.contents(3))
+    let result =
+      has(context, 2) ? try scaled(shape, axes, context.constant(2)) : try sized(shape, axes, context.contents(3))
     return [.tensor(type.element, result)]
   }
 
@@ -81,7 +83,9 @@ public struct Resize: Operator {
       return result
     }
     for (axis, scale) in zip(axes, scales) {
-      guard scale > 0, scale.isFinite else { throw .invalid("the scale along axis \(axis) is \(scale), it must be positive") }
+      guard scale > 0, scale.isFinite else {
+        throw .invalid("the scale along axis \(axis) is \(scale), it must be positive")
+      }
       result[axis] = Resize.floorProduct(shape[axis], scale)
     }
     return result
@@ -92,7 +96,9 @@ public struct Resize: Operator {
     if let n = size.value { return Dim(Int(Int64(saturating: (Double(n) * Double(scale)).rounded(.down)))) }
     for divisor in [1, 2, 4, 8, 16, 32, 64] {
       let factor = scale * Float(divisor)
-      if factor == factor.rounded(), factor < 65536 { return (size * Dim(Int(factor))).quotient(by: Dim(divisor)) ?? .unknown }
+      if factor == factor.rounded(), factor < 65536 {
+        return (size * Dim(Int(factor))).quotient(by: Dim(divisor)) ?? .unknown
+      }
     }
     return .unknown
   }
@@ -104,7 +110,9 @@ public struct Resize: Operator {
       return result
     }
     for (axis, size) in zip(axes, sizes) {
-      if let value = size.value, value < 1 { throw .invalid("the size along axis \(axis) is \(value), it must be positive") }
+      if let value = size.value, value < 1 {
+        throw .invalid("the size along axis \(axis) is \(value), it must be positive")
+      }
       result[axis] = size
     }
     guard aspect != .stretch else { return result }

@@ -134,8 +134,10 @@ public struct ScatterND: Operator {
   }
 
   public func inferContents(_ context: InferenceContext) -> [[Dim]?] {
-    guard reduction == .none, var contents = context.contents(0), context.shapeRank(0) == 1, let updates = context.contents(2),
-      let indices = context.constant(1), indices.rank >= 1, indices.shape[indices.rank - 1] == 1, indices.count == updates.count
+    guard reduction == .none, var contents = context.contents(0), context.shapeRank(0) == 1,
+      let updates = context.contents(2),
+      let indices = context.constant(1), indices.rank >= 1, indices.shape[indices.rank - 1] == 1,
+      indices.count == updates.count
     else { return [nil] }
     for (index, update) in zip(indices.integers, updates) {
       let to = index < 0 ? index + contents.count : index
@@ -194,7 +196,9 @@ public struct TensorScatter: Operator {
         let isWrong =
           d == axis
           ? (update[d] - cache[d]).value.map { $0 > 0 } ?? false : update[d].isEqual(to: cache[d]) == false
-        if isWrong { throw .invalid("update \(describe(update)) does not fit cache \(describe(cache)) along axis \(d)") }
+        if isWrong {
+          throw .invalid("update \(describe(update)) does not fit cache \(describe(cache)) along axis \(d)")
+        }
       }
     }
     if let starts = try context.has(2) ? context.shape(2) : nil, starts[0].isEqual(to: cache[0]) == false {
@@ -219,7 +223,9 @@ public struct TensorScatter: Operator {
       for t in 0..<length {
         var position = saturatingAdd(starts?[row / perEntry] ?? 0, t)
         if mode == .circular { position = position - floorDivide(position, size) * size }
-        guard position >= 0, position < size else { throw .invalid("write index \(position) is out of range 0...\(size - 1)") }
+        guard position >= 0, position < size else {
+          throw .invalid("write index \(position) is out of range 0...\(size - 1)")
+        }
         target.copy(source, from: (row * length + t) * run, to: (row * size + position) * run, count: run)
       }
     }

@@ -126,7 +126,8 @@ public struct Unique: Operator {
     let picked = try gather.evaluate([.tensor(data), .tensor(firsts)], context)
     let all: [Datum] =
       picked + [
-        .tensor(firsts), .tensor(Tensor(groups.inverse.map { Int64($0) })), .tensor(Tensor(groups.counts.map { Int64($0) })),
+        .tensor(firsts), .tensor(Tensor(groups.inverse.map { Int64($0) })),
+        .tensor(Tensor(groups.counts.map { Int64($0) })),
       ]
     return Array(all.prefix(context.outputCount))
   }

@@ -107,7 +107,9 @@ public struct NumberRange: Operator {
     let element = try context.sameElement(0...2)
     for index in 0...2 {
       // One element of rank 1 is seen in models, and accepted elsewhere.
-      if let shape = try context.shape(index), shape.count > 1 || shape.first.map({ $0.isEqual(to: 1) == false }) ?? false {
+      if let shape = try context.shape(index),
+        shape.count > 1 || shape.first.map({ $0.isEqual(to: 1) == false }) ?? false
+      {
         throw .invalid("input \(index) is \(describe(shape)), expected a scalar")
       }
     }
@@ -116,10 +118,13 @@ public struct NumberRange: Operator {
 
   private func length(_ context: InferenceContext, _ element: ElementType) throws(Diagnostic) -> Dim {
     if element.isFloat {
-      guard let start = scalar(context, 0), let limit = scalar(context, 1), let delta = scalar(context, 2) else { return .unknown }
+      guard let start = scalar(context, 0), let limit = scalar(context, 1), let delta = scalar(context, 2) else {
+        return .unknown
+      }
       return Dim(try NumberRange.count(start, limit, delta))
     }
-    guard let start = context.contents(0)?.first, let limit = context.contents(1)?.first, let delta = context.contents(2)?.first
+    guard let start = context.contents(0)?.first, let limit = context.contents(1)?.first,
+      let delta = context.contents(2)?.first
     else { return .unknown }
     guard let step = delta.value else { return .unknown }
     if step == 0 { throw .invalid("delta is 0") }
@@ -128,7 +133,9 @@ public struct NumberRange: Operator {
     return steps.isNonNegative ? steps : Dim.maximum(steps, 0)
   }
 
-  private func scalar(_ context: InferenceContext, _ index: Int) -> Double? { context.constant(index)?.wide(Double.self).first }
+  private func scalar(_ context: InferenceContext, _ index: Int) -> Double? {
+    context.constant(index)?.wide(Double.self).first
+  }
 
   private static func count(_ start: Double, _ limit: Double, _ delta: Double) throws(Diagnostic) -> Int {
     let steps = ((limit - start) / delta).rounded(.up)
@@ -138,7 +145,8 @@ public struct NumberRange: Operator {
 
   public func inferContents(_ context: InferenceContext) -> [[Dim]?] {
     guard let start = context.contents(0)?.first, let delta = context.contents(2)?.first,
-      let element = try? context.element(0), !element.isFloat, let count = try? length(context, element).value, count <= 1024
+      let element = try? context.element(0), !element.isFloat, let count = try? length(context, element).value,
+      count <= 1024
     else { return [nil] }
     return [(0..<count).map { start + delta * Dim($0) }]
   }

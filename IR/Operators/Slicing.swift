@@ -90,7 +90,8 @@ public struct Slice: Operator {
   }
 
   public func inferContents(_ context: InferenceContext) -> [[Dim]?] {
-    guard let contents = context.contents(0), let start = context.integers(1)?.first, let end = context.contents(2)?.first,
+    guard let contents = context.contents(0), let start = context.integers(1)?.first,
+      let end = context.contents(2)?.first,
       let stop = end.value, context.shapeRank(0) == 1, !context.has(4) || context.integers(4)?.count == 1
     else { return [nil] }
     let step = context.integers(4)?.first ?? 1

@@ -65,14 +65,17 @@ public struct Window: Hashable, Sendable {
     for axis in 0..<rank {
       let dim = try outputDim(input[axis], kernel[axis], axis, rank, roundUp)
       if let value = dim.value, value < 1 {
-        throw .invalid("kernel \(describe(kernel)) does not fit into input \(describe(input)) along spatial axis \(axis)")
+        throw .invalid(
+          "kernel \(describe(kernel)) does not fit into input \(describe(input)) along spatial axis \(axis)")
       }
       result.append(dim)
     }
     return result
   }
 
-  private func outputDim(_ input: Dim, _ kernel: Dim, _ axis: Int, _ rank: Int, _ roundUp: Bool) throws(Diagnostic) -> Dim {
+  private func outputDim(_ input: Dim, _ kernel: Dim, _ axis: Int, _ rank: Int, _ roundUp: Bool) throws(Diagnostic)
+    -> Dim
+  {
     if input.isUnknown || kernel.isUnknown { return .unknown }
     let step = Dim(stride(axis))
     if autoPad.isSame { return input.ceilQuotient(by: step) ?? .unknown }
@@ -169,7 +172,8 @@ public struct SpatialGeometry: Hashable, Sendable {
       var from = ranges[last].input
       for axis in 0..<last {
         to += index[axis] * outputStrides[axis]
-        from += (ranges[axis].input + (index[axis] - ranges[axis].outputs.lowerBound) * strides[axis]) * inputStrides[axis]
+        from +=
+          (ranges[axis].input + (index[axis] - ranges[axis].outputs.lowerBound) * strides[axis]) * inputStrides[axis]
       }
       body(to, from, ranges[last].outputs.count)
       var axis = last - 1

@@ -91,7 +91,9 @@ public struct StringSplit: Operator {
     return parts + [Array(text[start...])]
   }
 
-  private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) || (28...31).contains(byte) }
+  private static func isSpace(_ byte: UInt8) -> Bool {
+    byte == 32 || (9...13).contains(byte) || (28...31).contains(byte)
+  }
 
   static func words(_ text: [UInt8], _ cuts: Int) -> [[UInt8]] {
     var parts: [[UInt8]] = []

@@ -43,11 +43,17 @@ public struct TfIdfVectorizer: Operator {
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, words == nil ? [.int32, .int64] : [.string])
-    guard (words == nil) != (numbers == nil) else { throw .invalid("exactly one of pool_strings and pool_int64s must be given") }
-    guard shortest <= longest else { throw .invalid("min_gram_length is \(shortest), above max_gram_length \(longest)") }
+    guard (words == nil) != (numbers == nil) else {
+      throw .invalid("exactly one of pool_strings and pool_int64s must be given")
+    }
+    guard shortest <= longest else {
+      throw .invalid("min_gram_length is \(shortest), above max_gram_length \(longest)")
+    }
     _ = try table()
     guard let shape = try context.shape(0) else { return [.tensor(.float32, nil)] }
-    guard shape.count == 1 || shape.count == 2 else { throw .invalid("input is \(describe(shape)), expected rank 1 or 2") }
+    guard shape.count == 1 || shape.count == 2 else {
+      throw .invalid("input is \(describe(shape)), expected rank 1 or 2")
+    }
     return [.tensor(.float32, shape.dropLast() + [Dim(width)])]
   }
 
@@ -60,10 +66,14 @@ public struct TfIdfVectorizer: Operator {
     var id = 0
     for (i, start) in starts.enumerated() {
       let end = i + 1 < starts.count ? starts[i + 1] : pool.count
-      guard start <= end, end <= pool.count else { throw .invalid("ngram_counts \(describe(starts)) does not fit a pool of \(pool.count)") }
+      guard start <= end, end <= pool.count else {
+        throw .invalid("ngram_counts \(describe(starts)) does not fit a pool of \(pool.count)")
+      }
       let length = i + 1
       for gram in 0..<(end - start) / length {
-        guard id < columns.count else { throw .invalid("ngram_indexes has \(columns.count) elements, the pool has more n-grams") }
+        guard id < columns.count else {
+          throw .invalid("ngram_indexes has \(columns.count) elements, the pool has more n-grams")
+        }
         let from = start + gram * length
         if (shortest...longest).contains(length) { result[Array(pool[from..<from + length])] = columns[id] }
         id += 1

@@ -41,7 +41,8 @@ import Testing
     let results = try run(op, [trips, nil, Tensor(scalar: Float(1)), Tensor(scalar: Float(2))], outputs: 2)
     #expect(results[0] == Tensor(scalar: Float(7)))
     #expect(results[1] == Tensor([Float(3), 5, 7]))
-    let none = try run(op, [trips, Tensor(scalar: false), Tensor(scalar: Float(1)), Tensor(scalar: Float(2))], outputs: 2)
+    let none = try run(
+      op, [trips, Tensor(scalar: false), Tensor(scalar: Float(1)), Tensor(scalar: Float(2))], outputs: 2)
     #expect(none[0].floats == [1])
     #expect(none[1].shape == [0])
     var graph = Graph()
@@ -53,20 +54,27 @@ import Testing
 
   @Test func loopIsBounded() throws {
     var op = Loop()
-    op.body = try body([.tensor(.int64, []), .tensor(.bool, []), .tensor(.float32, [100])]) { _, i in [i[1], i[2], i[2]] }
+    op.body = try body([.tensor(.int64, []), .tensor(.bool, []), .tensor(.float32, [100])]) { _, i in
+      [i[1], i[2], i[2]]
+    }
     let inputs: [Datum?] = [nil, nil, .tensor(counting([100]))]
-    #expect(throws: Diagnostic.self) { try op.evaluate(inputs, EvaluationContext(outputCount: 2, maximumBytes: 10_000)) }
+    #expect(throws: Diagnostic.self) {
+      try op.evaluate(inputs, EvaluationContext(outputCount: 2, maximumBytes: 10_000))
+    }
     var still = op
     still.body = try body([.tensor(.int64, []), .tensor(.bool, []), .tensor(.float32, [100])]) { _, i in [i[1], i[2]] }
     let deadline = EvaluationContext.deadline(seconds: 0.05)
-    #expect(throws: Diagnostic.self) { try still.evaluate(inputs, EvaluationContext(outputCount: 1, deadline: deadline)) }
+    #expect(throws: Diagnostic.self) {
+      try still.evaluate(inputs, EvaluationContext(outputCount: 1, deadline: deadline))
+    }
   }
 
   @Test func loopRefusesChangedTypes() throws {
     var op = Loop()
     op.body = try body([.tensor(.int64, []), .tensor(.bool, []), scalar]) { _, i in [i[1], i[0]] }
-    #expect(message { _ = try run(op, [nil, nil, Tensor(scalar: Float(0))]) }
-      == "carried value 0 is f32[], but 'body' returns i64[]")
+    #expect(
+      message { _ = try run(op, [nil, nil, Tensor(scalar: Float(0))]) }
+        == "carried value 0 is f32[], but 'body' returns i64[]")
   }
 
   @Test func scanRunsOverSlices() throws {
@@ -92,18 +100,22 @@ import Testing
     #expect(doubled.map { $0.tensor?.floats } == [[0], [0, 2]])
     #expect(try runValues(SequenceLength(), [list])[0].tensor?.integers == [2])
     #expect(try runValues(SequenceAt(), [list, .tensor(Tensor(scalar: Int64(-1)))])[0] == items[1])
-    #expect(message { _ = try runValues(SequenceAt(), [list, .tensor(Tensor(scalar: Int64(2)))]) }
-      == "position 2 is out of range for a sequence of 2")
+    #expect(
+      message { _ = try runValues(SequenceAt(), [list, .tensor(Tensor(scalar: Int64(2)))]) }
+        == "position 2 is out of range for a sequence of 2")
     let longer = try runValues(SequenceInsert(), [list, items[1], .tensor(Tensor(scalar: Int64(0)))])[0]
     #expect(longer == .sequence([items[1]] + items, of: .tensor(.float32, [.unknown])))
     #expect(try runValues(SequenceErase(), [longer, .tensor(Tensor(scalar: Int64(0)))])[0] == list)
     #expect(try runValues(ConcatFromSequence(), [list])[0].tensor?.floats == [0, 0, 1])
-    guard case .sequence(let parts, _) = try runValues(SplitToSequence(), [.tensor(counting([3])), .tensor(Tensor(scalar: Int64(2)))])[0]
+    guard
+      case .sequence(let parts, _) = try runValues(
+        SplitToSequence(), [.tensor(counting([3])), .tensor(Tensor(scalar: Int64(2)))])[0]
     else { return }
     #expect(parts.map { $0.tensor?.floats } == [[0, 1], [2]])
     let some = try runValues(OptionalOf(), [items[0]])[0]
     #expect(try runValues(OptionalGetElement(), [some])[0] == items[0])
     #expect(try runValues(OptionalHasElement(), [.optional(nil, of: scalar)])[0] == .tensor(Tensor(scalar: false)))
-    #expect(message { _ = try runValues(OptionalGetElement(), [.optional(nil, of: scalar)]) } == "the optional is empty")
+    #expect(
+      message { _ = try runValues(OptionalGetElement(), [.optional(nil, of: scalar)]) } == "the optional is empty")
   }
 }

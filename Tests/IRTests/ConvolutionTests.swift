@@ -13,7 +13,10 @@ import Testing
     let x = counting([1, 1, 3, 3])
     let w = Tensor([Float](repeating: 1, count: 4), shape: [1, 1, 2, 2])
     #expect(try run(conv(), [x, w])[0].floats == [8, 12, 20, 24])
-    let padded = conv { $0.window.pads = [1, 1, 1, 1]; $0.window.strides = [2, 2] }
+    let padded = conv {
+      $0.window.pads = [1, 1, 1, 1]
+      $0.window.strides = [2, 2]
+    }
     #expect(try run(padded, [x, w])[0].floats == [0, 3, 9, 24])
     let dilated = conv { $0.window.dilations = [2, 2] }
     #expect(try run(dilated, [x, w])[0].floats == [16])
@@ -32,7 +35,10 @@ import Testing
     let w = Tensor([Float(1), -1], shape: [2, 1, 1])
     let bias = Tensor([Float(0.5), 1.5])
     let residual = Tensor([Float(1), 1, 1, 1], shape: [1, 2, 2])
-    let grouped = conv { $0.group = 2; $0.activation = .relu }
+    let grouped = conv {
+      $0.group = 2
+      $0.activation = .relu
+    }
     #expect(try run(grouped, [x, w, bias])[0].floats == [0.5, 1.5, 0, 0])
     #expect(try run(grouped, [x, w, bias, residual])[0].floats == [1.5, 2.5, 0.5, 0])
     var after = grouped
@@ -44,20 +50,29 @@ import Testing
     var graph = Graph()
     let x = graph.addInput("x", .tensor(.float32, [.symbol("N"), 3, .symbol("H"), 224]))
     let w = graph.addConstant(counting([8, 3, 3, 3]))
-    let y = try graph.add(conv { $0.window.strides = [2, 2]; $0.window.pads = [1, 1, 1, 1] }, [x, w])[0]
+    let y = try graph.add(
+      conv {
+        $0.window.strides = [2, 2]
+        $0.window.pads = [1, 1, 1, 1]
+      }, [x, w])[0]
     #expect(graph.type(y).description == "f32[N,8,floor(H-1, 2)+1,112]")
   }
 
   @Test func refusesWhatDoesNotFit() {
     let x = counting([1, 3, 4, 4])
-    #expect(message { _ = try run(conv(), [x, counting([2, 4, 3, 3])]) } == "input has 3 channels but weight expects 4 (group = 1)")
-    #expect(message { _ = try run(conv(), [x, counting([2, 3, 5, 5])]) }
-      == "kernel [5,5] does not fit into input [4,4] along spatial axis 0")
-    #expect(message { _ = try run(conv { $0.window.strides = [1] }, [x, counting([2, 3, 3, 3])]) }
-      == "attribute 'strides' has 1 elements, expected 2 for 2 spatial axes")
+    #expect(
+      message { _ = try run(conv(), [x, counting([2, 4, 3, 3])]) }
+        == "input has 3 channels but weight expects 4 (group = 1)")
+    #expect(
+      message { _ = try run(conv(), [x, counting([2, 3, 5, 5])]) }
+        == "kernel [5,5] does not fit into input [4,4] along spatial axis 0")
+    #expect(
+      message { _ = try run(conv { $0.window.strides = [1] }, [x, counting([2, 3, 3, 3])]) }
+        == "attribute 'strides' has 1 elements, expected 2 for 2 spatial axes")
     var op: any Operator = Conv()
-    #expect(message { try op.setAttribute("strides", .ints([0, 1]), fromModel: true) }
-      == "attribute 'strides' holds 0, accepted range is 1...2147483647")
+    #expect(
+      message { try op.setAttribute("strides", .ints([0, 1]), fromModel: true) }
+        == "attribute 'strides' holds 0, accepted range is 1...2147483647")
     #expect(message { try op.setAttribute("residual_after_activation", .int(1), fromModel: true) } != nil)
   }
 
@@ -100,9 +115,11 @@ import Testing
     var unpool = MaxUnpool()
     unpool.window.kernelShape = [2]
     unpool.window.strides = [2]
-    #expect(try run(unpool, [Tensor([Float(5), 6], shape: [1, 1, 2]), longs([1, 2], [1, 1, 2])])[0].floats == [0, 5, 6, 0])
-    #expect(message { _ = try run(unpool, [Tensor([Float(5)], shape: [1, 1, 1]), longs([2], [1, 1, 1])]) }
-      == "index 2 is outside the unpooled shape [1,1,2]")
+    #expect(
+      try run(unpool, [Tensor([Float(5), 6], shape: [1, 1, 2]), longs([1, 2], [1, 1, 2])])[0].floats == [0, 5, 6, 0])
+    #expect(
+      message { _ = try run(unpool, [Tensor([Float(5)], shape: [1, 1, 1]), longs([2], [1, 1, 1])]) }
+        == "index 2 is outside the unpooled shape [1,1,2]")
   }
 
   @Test func emptyBatchesGiveEmptyResults() throws {
@@ -129,15 +146,20 @@ import Testing
     transposed.alpha = 2
     transposed.activation = .clip(0, 50)
     #expect(try run(transposed, [a, counting([2, 3]), Tensor([Float(1), -100])])[0].floats == [11, 0, 29, 0])
-    #expect(try run(MatMul(), [Tensor([Int32.max, 2], shape: [1, 2]), Tensor([Int32(2), 1], shape: [2, 1])])[0].integers == [0])
-    #expect(message { _ = try run(MatMul(), [a, counting([2, 2])]) }
-      == "operands [2,3] and [2,2] do not multiply: 3 columns against 2 rows")
+    #expect(
+      try run(MatMul(), [Tensor([Int32.max, 2], shape: [1, 2]), Tensor([Int32(2), 1], shape: [2, 1])])[0].integers == [
+        0
+      ])
+    #expect(
+      message { _ = try run(MatMul(), [a, counting([2, 2])]) }
+        == "operands [2,3] and [2,2] do not multiply: 3 columns against 2 rows")
     #expect(try run(MatMul(), [counting([2, 0]), counting([0, 2])])[0].floats == [0, 0, 0, 0])
     var gemm = Gemm()
     gemm.transposesA = true
     gemm.alpha = 0.5
     gemm.beta = 2
     #expect(try run(gemm, [counting([3, 2]), b, Tensor([Float(1), 0])])[0].floats == [12, 13, 15, 17.5])
-    #expect(message { _ = try run(Gemm(), [a, b, counting([3, 1])]) } == "C is [3,1], which does not broadcast to [2,2]")
+    #expect(
+      message { _ = try run(Gemm(), [a, b, counting([3, 1])]) } == "C is [3,1], which does not broadcast to [2,2]")
   }
 }

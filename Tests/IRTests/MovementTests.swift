@@ -39,15 +39,17 @@ import Testing
     #expect(try run(Reshape(), [counting([0, 3]), longs([0, -1])])[0].shape == [0, 3])
     #expect(message { _ = try run(Reshape(), [x, longs([5, -1])]) } != nil)
     #expect(message { _ = try run(Reshape(), [x, longs([-1, -1])]) } == "shape [-1,-1] has more than one -1")
-    #expect(message { _ = try run(Reshape(), [x, longs([5, 5])]) } == "input [2,3,4] has 24 elements, shape [5,5] has 25")
+    #expect(
+      message { _ = try run(Reshape(), [x, longs([5, 5])]) } == "input [2,3,4] has 24 elements, shape [5,5] has 25")
     #expect(message { _ = try run(Reshape(), [x, longs([-2, 5])]) } == "shape [-2,5] holds dimension -2")
     var flatten = Flatten()
     flatten.axis = 0
     #expect(try run(flatten, [counting([])])[0].shape == [1, 1])
     #expect(try run(Squeeze(), [counting([1, 2, 1])])[0].shape == [2])
     #expect(try run(Squeeze(), [counting([1, 2, 1]), longs([-1])])[0].shape == [1, 2])
-    #expect(message { _ = try run(Squeeze(), [counting([1, 2]), longs([1])]) }
-      == "axis 1 of [1,2] has 2 elements, only 1 can be squeezed")
+    #expect(
+      message { _ = try run(Squeeze(), [counting([1, 2]), longs([1])]) }
+        == "axis 1 of [1,2] has 2 elements, only 1 can be squeezed")
     #expect(try run(Unsqueeze(), [counting([2]), longs([0, -1])])[0].shape == [1, 2, 1])
     #expect(message { _ = try run(Unsqueeze(), [counting([2]), longs([0, 0])]) } == "axis 0 is named twice")
     #expect(message { _ = try run(Unsqueeze(), [counting([2]), longs([1 << 32])]) } != nil)
@@ -95,7 +97,8 @@ import Testing
     #expect(graph.type(zeros).description == "f32[S]")
     let length = try graph.add(Squeeze(), [tail])[0]
     let positions = try graph.add(
-      NumberRange(), [graph.addConstant(Tensor(scalar: Int64(0))), length, graph.addConstant(Tensor(scalar: Int64(1)))])[0]
+      NumberRange(), [graph.addConstant(Tensor(scalar: Int64(0))), length, graph.addConstant(Tensor(scalar: Int64(1)))])[
+        0]
     #expect(graph.type(positions).description == "i64[S]")
   }
 
@@ -103,10 +106,12 @@ import Testing
     var split = Split()
     split.outputCount = 2
     #expect(try run(split, [counting([3])], outputs: 2).map(\.shape) == [[2], [1]])
-    #expect(message { _ = try run(Split(), [counting([3]), longs([1, 1])], outputs: 2) }
-      == "the parts have 2 elements, the input has 3")
-    #expect(message { _ = try run(Concat(), [counting([2, 2]), counting([2, 3])]) }
-      == "input 1 is [2,3], but axis 1 of the inputs before is 2")
+    #expect(
+      message { _ = try run(Split(), [counting([3]), longs([1, 1])], outputs: 2) }
+        == "the parts have 2 elements, the input has 3")
+    #expect(
+      message { _ = try run(Concat(), [counting([2, 2]), counting([2, 3])]) }
+        == "input 1 is [2,3], but axis 1 of the inputs before is 2")
     #expect(message { _ = try run(Concat(), [counting([]), counting([])]) } != nil)
   }
 
@@ -123,10 +128,12 @@ import Testing
     #expect(message { _ = try run(GatherElements(), [x, longs([5], [1, 1])]) } != nil)
   }
 
-  @Test(arguments: [
-    (PadMode.constant, [9, 9, 0, 1, 2, 9]), (.edge, [0, 0, 0, 1, 2, 2]), (.reflect, [2, 1, 0, 1, 2, 1]),
-    (.wrap, [1, 2, 0, 1, 2, 0]),
-  ] as [(PadMode, [Float])]) func pads(_ mode: PadMode, _ expected: [Float]) throws {
+  @Test(
+    arguments: [
+      (PadMode.constant, [9, 9, 0, 1, 2, 9]), (.edge, [0, 0, 0, 1, 2, 2]), (.reflect, [2, 1, 0, 1, 2, 1]),
+      (.wrap, [1, 2, 0, 1, 2, 0]),
+    ] as [(PadMode, [Float])]) func pads(_ mode: PadMode, _ expected: [Float]) throws
+  {
     var op = Pad()
     op.mode = mode
     #expect(try run(op, [counting([3]), longs([2, 1]), Tensor(scalar: Float(9))])[0].floats == expected)
@@ -140,15 +147,27 @@ import Testing
     shape.start = -2
     #expect(try run(shape, [counting([2, 3, 4])])[0].integers == [3, 4])
     #expect(try run(SizeOf(), [counting([2, 3])])[0].integers == [6])
-    #expect(try run(Expand(), [counting([3, 1]), longs([2, 1, 2])])[0].floats == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2])
+    #expect(
+      try run(Expand(), [counting([3, 1]), longs([2, 1, 2])])[0].floats == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2])
     #expect(message { _ = try run(Expand(), [counting([3]), longs([2])]) } != nil)
     #expect(message { _ = try run(ConstantOfShape(), [longs([1 << 40])]) } != nil)
     #expect(message { _ = try run(ConstantOfShape(), [longs([-1])]) } == "shape [-1] holds dimension -1")
     let range = NumberRange()
-    #expect(try run(range, [Tensor(scalar: Int64(5)), Tensor(scalar: Int64(0)), Tensor(scalar: Int64(-2))])[0].integers == [5, 3, 1])
-    #expect(try run(range, [Tensor(scalar: Float(0)), Tensor(scalar: Float(1)), Tensor(scalar: Float(0.5))])[0].floats == [0, 0.5])
-    #expect(message { _ = try run(range, [Tensor(scalar: Int64(0)), Tensor(scalar: Int64(1)), Tensor(scalar: Int64(0))]) } == "delta is 0")
-    #expect(message { _ = try run(range, [Tensor(scalar: Float(0)), Tensor(scalar: Float.infinity), Tensor(scalar: Float(1))]) } != nil)
+    #expect(
+      try run(range, [Tensor(scalar: Int64(5)), Tensor(scalar: Int64(0)), Tensor(scalar: Int64(-2))])[0].integers == [
+        5, 3, 1,
+      ])
+    #expect(
+      try run(range, [Tensor(scalar: Float(0)), Tensor(scalar: Float(1)), Tensor(scalar: Float(0.5))])[0].floats == [
+        0, 0.5,
+      ])
+    #expect(
+      message { _ = try run(range, [Tensor(scalar: Int64(0)), Tensor(scalar: Int64(1)), Tensor(scalar: Int64(0))]) }
+        == "delta is 0")
+    #expect(
+      message {
+        _ = try run(range, [Tensor(scalar: Float(0)), Tensor(scalar: Float.infinity), Tensor(scalar: Float(1))])
+      } != nil)
   }
 
   @Test func masksAndSelections() throws {

@@ -35,8 +35,9 @@ import Testing
     let batchFirst = try run(op, [turned, both, both, nil, lengths], outputs: 2)
     #expect(batchFirst[0].shape == [2, 3, 2, 1])
     #expect(batchFirst[1] == Tensor([Float(3), 3, 60, 60], shape: [2, 2, 1]))
-    #expect(message { _ = try run(op, [turned, both, both, nil, Tensor([Int32(4), 0])], outputs: 1) }
-      == "sequence length 4 is out of range 0...3")
+    #expect(
+      message { _ = try run(op, [turned, both, both, nil, Tensor([Int32(4), 0])], outputs: 1) }
+        == "sequence length 4 is out of range 0...3")
   }
 
   @Test func memoryCellWithZeroGates() throws {
@@ -67,8 +68,9 @@ import Testing
     #expect(message { _ = try run(RNN(), [x, ones(1), ones(1)], outputs: 1) } == "W is [1,1,1], expected [1,1,2]")
     var op = LSTM()
     op.recurrence.activations = [Array("Tanh".utf8)]
-    #expect(message { _ = try run(op, [counting([1, 1, 1]), ones(4), ones(4)], outputs: 1) }
-      == "attribute 'activations' has 1 elements, expected 3")
+    #expect(
+      message { _ = try run(op, [counting([1, 1, 1]), ones(4), ones(4)], outputs: 1) }
+        == "attribute 'activations' has 1 elements, expected 3")
     op.recurrence.activations = ["Nope", "Tanh", "Tanh"].map { Array($0.utf8) }
     #expect(message { _ = try run(op, [counting([1, 1, 1]), ones(4), ones(4)], outputs: 1) } == "activation 'Nope'")
   }
@@ -88,8 +90,9 @@ import Testing
     let cached = try run(causal, [q, k, v, nil, k, v], outputs: 3)
     #expect(cached[0].floats.map { ($0 * 3).rounded() } == [10, 16])
     #expect(cached[1].shape == [1, 1, 4, 2])
-    #expect(message { _ = try run(Attention(), [counting([1, 1, 6]), counting([1, 1, 6]), counting([1, 1, 6])]) }
-      == "attributes 'q_num_heads' and 'kv_num_heads' are needed for rank 3")
+    #expect(
+      message { _ = try run(Attention(), [counting([1, 1, 6]), counting([1, 1, 6]), counting([1, 1, 6])]) }
+        == "attributes 'q_num_heads' and 'kv_num_heads' are needed for rank 3")
   }
 
   @Test func rotaryTurnsPairs() throws {

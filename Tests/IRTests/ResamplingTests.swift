@@ -16,11 +16,17 @@ import Testing
     #expect(try run(resize(), [words, nil, nil, longs([3])])[0].strings == [[97], [97], [98]])
   }
 
-  @Test(arguments: [
-    (Resize.Coordinates.halfPixel, [0, 0.25, 0.75, 1]), (.alignCorners, [0, 1.0 / 3, 2.0 / 3, 1]),
-    (.asymmetric, [0, 0.5, 1, 1]), (.pytorchHalfPixel, [0, 0.25, 0.75, 1]), (.halfPixelSymmetric, [0, 0.25, 0.75, 1]),
-  ] as [(Resize.Coordinates, [Float])]) func linear(_ mode: Resize.Coordinates, _ expected: [Float]) throws {
-    let op = resize { $0.mode = .linear; $0.coordinates = mode }
+  @Test(
+    arguments: [
+      (Resize.Coordinates.halfPixel, [0, 0.25, 0.75, 1]), (.alignCorners, [0, 1.0 / 3, 2.0 / 3, 1]),
+      (.asymmetric, [0, 0.5, 1, 1]), (.pytorchHalfPixel, [0, 0.25, 0.75, 1]),
+      (.halfPixelSymmetric, [0, 0.25, 0.75, 1]),
+    ] as [(Resize.Coordinates, [Float])]) func linear(_ mode: Resize.Coordinates, _ expected: [Float]) throws
+  {
+    let op = resize {
+      $0.mode = .linear
+      $0.coordinates = mode
+    }
     let result = try run(op, [counting([2]), nil, scales([2])])[0].floats
     #expect(zip(result, expected).allSatisfy { abs($0 - $1) < 1e-6 }, "\(result)")
   }
@@ -28,11 +34,22 @@ import Testing
   @Test func cubicAntialiasAndCrop() throws {
     let cubic = resize { $0.mode = .cubic }
     #expect(try run(cubic, [Tensor([Float(5), 5, 5]), nil, scales([2])])[0].floats == [5, 5, 5, 5, 5, 5])
-    let smooth = resize { $0.mode = .linear; $0.isAntialiased = true }
+    let smooth = resize {
+      $0.mode = .linear
+      $0.isAntialiased = true
+    }
     #expect(try run(smooth, [counting([4]), nil, nil, longs([1])])[0].floats == [1.5])
-    let crop = resize { $0.mode = .linear; $0.coordinates = .tfCropAndResize; $0.extrapolation = -1 }
+    let crop = resize {
+      $0.mode = .linear
+      $0.coordinates = .tfCropAndResize
+      $0.extrapolation = -1
+    }
     #expect(try run(crop, [counting([3]), Tensor([Float(0.5), 1.5]), nil, longs([3])])[0].floats == [1, 2, -1])
-    let keep = resize { $0.mode = .linear; $0.aspect = .notLarger; $0.axes = [1, 2] }
+    let keep = resize {
+      $0.mode = .linear
+      $0.aspect = .notLarger
+      $0.axes = [1, 2]
+    }
     #expect(try run(keep, [counting([1, 2, 4]), nil, nil, longs([8, 8])])[0].shape == [1, 4, 8])
   }
 
@@ -42,8 +59,9 @@ import Testing
     let factors = graph.addConstant(scales([1, 1, 2, 1.5]))
     let y = try graph.add(resize(), [x, nil, factors])[0]
     #expect(graph.type(y).description == "f32[1,3,2*H,floor(3*W, 2)]")
-    #expect(message { _ = try run(resize(), [counting([2]), nil, scales([0])]) }
-      == "the scale along axis 0 is 0.0, it must be positive")
+    #expect(
+      message { _ = try run(resize(), [counting([2]), nil, scales([0])]) }
+        == "the scale along axis 0 is 0.0, it must be positive")
     #expect(message { _ = try run(resize(), [counting([2])]) } == "exactly one of scales and sizes must be given")
     #expect(message { _ = try run(resize(), [counting([2]), nil, scales([1e30])]) } != nil)
   }
@@ -68,8 +86,9 @@ import Testing
     align.coordinates = .outputHalfPixel
     align.samplingRatio = 1
     #expect(try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([0])])[0].floats == [5])
-    #expect(message { _ = try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([1])]) }
-      == "batch index 1 is out of range 0...0")
+    #expect(
+      message { _ = try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([1])]) }
+        == "batch index 1 is out of range 0...0")
     align.samplingRatio = 1 << 30
     #expect(message { _ = try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([0])]) } != nil)
     var pool = MaxRoiPool()
@@ -97,14 +116,16 @@ import Testing
     var add = ScatterND()
     add.reduction = .add
     #expect(try run(add, [x, longs([1, 1], [2, 1]), Tensor([Float(5), 6])])[0].floats == [0, 12, 2])
-    #expect(message { _ = try run(add, [x, longs([3], [1, 1]), Tensor([Float(5)])]) }
-      == "index 3 is out of range, accepted are -3...2")
+    #expect(
+      message { _ = try run(add, [x, longs([3], [1, 1]), Tensor([Float(5)])]) }
+        == "index 3 is out of range, accepted are -3...2")
     let bytes = Tensor([Int8(100)])
     #expect(try run(add, [bytes, longs([0], [1, 1]), bytes])[0].integers == [-56])
     var circular = TensorScatter()
     circular.mode = .circular
     let cache = counting([1, 3, 1])
     #expect(try run(circular, [cache, Tensor([Float(8), 9], shape: [1, 2, 1]), longs([2])])[0].floats == [9, 1, 8])
-    #expect(message { _ = try run(TensorScatter(), [cache, Tensor([Float(8), 9], shape: [1, 2, 1]), longs([2])]) } != nil)
+    #expect(
+      message { _ = try run(TensorScatter(), [cache, Tensor([Float(8), 9], shape: [1, 2, 1]), longs([2])]) } != nil)
   }
 }

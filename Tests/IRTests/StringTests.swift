@@ -30,7 +30,8 @@ import Testing
   @Test(arguments: [
     ("a*b", "aaab", true), ("a*b", "aaabc", false), ("(ab|c)+", "abcab", true), ("[^a-c]{2,3}", "xyz", true),
     ("[^a-c]{2,3}", "x", false), ("\\d+\\.\\w?", "12.", true), ("(?i)HeLLo", "hEllO", true), (".", "\n", false),
-    ("(?s).", "\n", true), ("[[:alpha:]_]+", "ab_", true), ("a{0}", "", true), ("^a$|b", "b", true), ("\\Qa.b\\E", "a.b", true),
+    ("(?s).", "\n", true), ("[[:alpha:]_]+", "ab_", true), ("a{0}", "", true), ("^a$|b", "b", true),
+    ("\\Qa.b\\E", "a.b", true),
     ("x\\b y", "x y", true), ("\\x{e4}", "ä", true), ("", "", true), ("(a*)*", "aaaa", true), ("(?P<n>a)?b", "b", true),
   ]) func matches(_ pattern: String, _ text: String, _ expected: Bool) throws {
     var op = RegexFullMatch()
