@@ -10,10 +10,10 @@ extension OperatorCatalog {
   static let attention: [any Operator.Type] = [Attention.self]
 }
 
-/// softmax(Q·Kᵀ · scale + bias) · V, by heads. Inputs Q, K, V as [batch,heads,length,size] or [batch,length,heads·size];
-/// attn_mask (bool or added)?, past_key?, past_value?, nonpad_kv_seqlen[batch]?. Outputs Y, present_key, present_value,
-/// qk_matmul_output. Source: ONNX Attention, opset 25, and its function body, whose roundings to float16 and bfloat16
-/// are kept. ONNX Attention, opsets 23–25.
+/// softmax(Q·Kᵀ · scale + bias) · V, by heads. Inputs Q, K, V as [batch,heads,length,size] or
+/// [batch,length,heads·size]; attn_mask (bool or added)?, past_key?, past_value?, nonpad_kv_seqlen[batch]?. Outputs
+/// Y, present_key, present_value, qk_matmul_output. Source: ONNX Attention, opset 25, and its function body, whose
+/// roundings to float16 and bfloat16 are kept. ONNX Attention, opsets 23–25.
 public struct Attention: Operator {
   public static let name = "Attention"
   public static let inputs = Arity(3...7)

@@ -2,8 +2,8 @@ extension OperatorCatalog {
   static let controlFlow: [any Operator.Type] = [If.self, Loop.self]
 }
 
-/// An operator with bodies. Outer values that the bodies read are the node's last inputs and every body's last inputs, in
-/// the same order.
+/// An operator with bodies. Outer values that the bodies read are the node's last inputs and every body's last
+/// inputs, in the same order.
 public protocol BodyOperator: Operator {
   /// How many of the last inputs are captures.
   var captures: Int { get set }
@@ -119,9 +119,9 @@ public struct If: BodyOperator {
   }
 }
 
-/// A body run again and again on what it returned. Inputs: trip count?, condition?, carried values, captures; the body's:
-/// trip number, condition, carried values, captures; its outputs: condition, carried values, values that are collected
-/// along a new first axis. ONNX Loop, opsets 1–25.
+/// A body run again and again on what it returned. Inputs: trip count?, condition?, carried values, captures; the
+/// body's: trip number, condition, carried values, captures; its outputs: condition, carried values, values that are
+/// collected along a new first axis. ONNX Loop, opsets 1–25.
 public struct Loop: BodyOperator {
   public static let name = "Loop"
   public static let inputs = Arity.variadic(0)

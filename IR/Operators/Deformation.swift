@@ -3,8 +3,8 @@ extension OperatorCatalog {
 }
 
 /// A convolution whose kernel elements read at positions moved by offsets, between pixels, and weighted by a mask.
-/// Inputs X[N,C,H,W], W[M,C/group,kH,kW], offset[N,offset_group·kH·kW·2,oH,oW], B[M]?, mask[N,offset_group·kH·kW,oH,oW]?.
-/// ONNX DeformConv, opsets 19–22.
+/// Inputs X[N,C,H,W], W[M,C/group,kH,kW], offset[N,offset_group·kH·kW·2,oH,oW], B[M]?,
+/// mask[N,offset_group·kH·kW,oH,oW]?. ONNX DeformConv, opsets 19–22.
 public struct DeformConv: WindowOperator {
   public static let name = "DeformConv"
   public static let inputs = Arity(3...5)

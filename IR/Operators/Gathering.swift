@@ -11,8 +11,8 @@ func checkedIndex(_ index: Int, _ size: Int) throws(Diagnostic) -> Int {
   return index < 0 ? index + size : index
 }
 
-/// Slices of the data along an axis, picked by indices: data[:axis] + indices + data[axis+1:]. Negative indices count from
-/// the end. ONNX Gather, opsets 1–13.
+/// Slices of the data along an axis, picked by indices: data[:axis] + indices + data[axis+1:]. Negative indices count
+/// from the end. ONNX Gather, opsets 1–13.
 public struct Gather: Operator {
   public static let name = "Gather"
   public static let inputs: Arity = 2

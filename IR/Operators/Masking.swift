@@ -74,8 +74,8 @@ public struct Trilu: Operator {
   }
 }
 
-/// A new axis of `depth` elements: values[1] where the index is, values[0] elsewhere. Indices outside −depth…depth−1 have
-/// none. Inputs indices, depth, values[2]. ONNX OneHot, opsets 9–28.
+/// A new axis of `depth` elements: values[1] where the index is, values[0] elsewhere. Indices outside −depth…depth−1
+/// have none. Inputs indices, depth, values[2]. ONNX OneHot, opsets 9–28.
 public struct OneHot: Operator {
   public static let name = "OneHot"
   public static let inputs: Arity = 3

@@ -12,9 +12,9 @@ extension OperatorCatalog {
   ]
 }
 
-/// Pairs of elements of every head turned by an angle that depends on the position. Inputs X[batch,heads,length,size] or
-/// X[batch,length,heads·size]; cos and sin [positions,half] with position_ids[batch,length], or [batch,length,half].
-/// ONNX RotaryEmbedding, opset 23.
+/// Pairs of elements of every head turned by an angle that depends on the position. Inputs X[batch,heads,length,size]
+/// or X[batch,length,heads·size]; cos and sin [positions,half] with position_ids[batch,length], or
+/// [batch,length,half]. ONNX RotaryEmbedding, opset 23.
 public struct RotaryEmbedding: Operator {
   public static let name = "RotaryEmbedding"
   public static let inputs = Arity(3...4)
@@ -105,8 +105,9 @@ public struct RotaryEmbedding: Operator {
   }
 }
 
-/// Attention as a recurrence over a state S[batch,heads,dk,dv] of keys and values. Inputs query[B,T,Hq·dk], key[B,T,Hkv·dk],
-/// value[B,T,Hkv·dv], past_state?, decay[B,T,Hkv·dk or Hkv]?, beta[B,T,Hkv or 1]?. ONNX LinearAttention, opset 27.
+/// Attention as a recurrence over a state S[batch,heads,dk,dv] of keys and values. Inputs query[B,T,Hq·dk],
+/// key[B,T,Hkv·dk], value[B,T,Hkv·dv], past_state?, decay[B,T,Hkv·dk or Hkv]?, beta[B,T,Hkv or 1]?. ONNX
+/// LinearAttention, opset 27.
 public struct LinearAttention: Operator {
   public enum UpdateRule: String, CaseIterable, Sendable {
     case linear, gated, delta

@@ -210,8 +210,9 @@ public struct MaxRoiPool: Operator {
   }
 }
 
-/// Boxes that no better box of their class overlaps: [count,3] of batch, class, box. Inputs boxes[N,B,4], scores[N,C,B],
-/// max_output_boxes_per_class?, iou_threshold?, score_threshold?. ONNX NonMaxSuppression, opsets 10–11.
+/// Boxes that no better box of their class overlaps: [count,3] of batch, class, box. Inputs boxes[N,B,4],
+/// scores[N,C,B], max_output_boxes_per_class?, iou_threshold?, score_threshold?. ONNX NonMaxSuppression, opsets
+/// 10–11.
 public struct NonMaxSuppression: Operator {
   public static let name = "NonMaxSuppression"
   public static let inputs = Arity(2...5)

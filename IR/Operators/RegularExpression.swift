@@ -1,5 +1,5 @@
-/// Regular expressions in the syntax of RE2, matched against whole strings by following all alternatives at once, in time
-/// proportional to length of pattern × length of text. Source: RE2 syntax page; Thompson 1968.
+/// Regular expressions in the syntax of RE2, matched against whole strings by following all alternatives at once, in
+/// time proportional to length of pattern × length of text. Source: RE2 syntax page; Thompson 1968.
 struct RegularExpression {
   /// Characters an instruction accepts.
   struct Characters {

@@ -2,8 +2,8 @@ extension OperatorCatalog {
   static let scanning: [any Operator.Type] = [Scan.self, SequenceMap.self]
 }
 
-/// A body run over slices of its last inputs. Inputs: states, scanned values, captures; outputs: final states, values that
-/// are collected along an axis. ONNX Scan, opsets 9–25.
+/// A body run over slices of its last inputs. Inputs: states, scanned values, captures; outputs: final states, values
+/// that are collected along an axis. ONNX Scan, opsets 9–25.
 public struct Scan: BodyOperator {
   public static let name = "Scan"
   public static let inputs = Arity.variadic(1)

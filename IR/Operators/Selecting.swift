@@ -82,8 +82,8 @@ public struct Compress: Operator {
   }
 }
 
-/// The different elements (or slices along an axis), ascending or in order of appearance; where each appears first; which
-/// one every input element is; how often each appears. ONNX Unique, opsets 11–28.
+/// The different elements (or slices along an axis), ascending or in order of appearance; where each appears first;
+/// which one every input element is; how often each appears. ONNX Unique, opsets 11–28.
 public struct Unique: Operator {
   public static let name = "Unique"
   public static let inputs: Arity = 1
