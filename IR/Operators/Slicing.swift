@@ -85,7 +85,9 @@ public struct Slice: Operator {
     } else {
       return .unknown
     }
-    let whole = span.isNonNegative ? span : Dim.maximum(span, 0)
+    // The size is that of a tensor, so it is not negative whatever it looks like.
+    let isCertain = span == size || start == 0 && end.isNonNegative || span.isNonNegative
+    let whole = isCertain ? span : Dim.maximum(span, 0)
     return whole.ceilQuotient(by: Dim(step)) ?? .unknown
   }
 
