@@ -58,7 +58,8 @@ extension AttributeField where Op: Operator {
       set: { (op, value) throws(Diagnostic) in
         guard case .int(let number) = value else { throw wrong(name, "int", value) }
         if let range, !range.contains(Int(number)) {
-          throw .invalid("attribute '\(name)' is \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
+          throw .invalid(
+            "attribute '\(name)' is \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
         }
         op[keyPath: path] = Int(number)
       }, isInternal: isInternal, isRequired: isRequired)
@@ -74,7 +75,8 @@ extension AttributeField where Op: Operator {
       set: { (op, value) throws(Diagnostic) in
         guard case .int(let number) = value else { throw wrong(name, "int", value) }
         if let range, !range.contains(Int(number)) {
-          throw .invalid("attribute '\(name)' is \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
+          throw .invalid(
+            "attribute '\(name)' is \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
         }
         op[keyPath: path] = Int(number)
       }, isInternal: isInternal, isRequired: false)
@@ -87,7 +89,9 @@ extension AttributeField where Op: Operator {
       get: { op in op[keyPath: path] == Op()[keyPath: path] ? nil : .int(op[keyPath: path] ? 1 : 0) },
       set: { (op, value) throws(Diagnostic) in
         guard case .int(let number) = value else { throw wrong(name, "int", value) }
-        guard number == 0 || number == 1 else { throw .invalid("attribute '\(name)' is \(number), accepted range is 0...1") }
+        guard number == 0 || number == 1 else {
+          throw .invalid("attribute '\(name)' is \(number), accepted range is 0...1")
+        }
         op[keyPath: path] = number == 1
       }, isInternal: isInternal, isRequired: false)
   }
@@ -123,7 +127,8 @@ extension AttributeField where Op: Operator {
       set: { (op, value) throws(Diagnostic) in
         guard case .ints(let numbers) = value else { throw wrong(name, "ints", value) }
         if let range, let bad = numbers.first(where: { !range.contains(Int($0)) }) {
-          throw .invalid("attribute '\(name)' holds \(bad), accepted range is \(range.lowerBound)...\(range.upperBound)")
+          throw .invalid(
+            "attribute '\(name)' holds \(bad), accepted range is \(range.lowerBound)...\(range.upperBound)")
         }
         op[keyPath: path] = numbers.map { Int($0) }
       }, isInternal: isInternal, isRequired: isRequired)

@@ -15,7 +15,9 @@ public struct Diagnostic: Error, Hashable, Sendable {
     self.notes = notes
   }
 
-  public static func invalid(_ message: String, notes: [String] = []) -> Diagnostic { .init(.invalid, message, notes: notes) }
+  public static func invalid(_ message: String, notes: [String] = []) -> Diagnostic {
+    .init(.invalid, message, notes: notes)
+  }
   public static func unsupported(_ message: String, notes: [String] = []) -> Diagnostic {
     .init(.unsupported, message, notes: notes)
   }

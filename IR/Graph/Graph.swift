@@ -117,8 +117,9 @@ public struct Graph: Sendable {
 
   // MARK: Building
 
-
-  mutating func newValue(_ name: Name, _ type: ValueType, _ definition: Value.Definition, contents: [Dim]? = nil) -> ValueID {
+  mutating func newValue(_ name: Name, _ type: ValueType, _ definition: Value.Definition, contents: [Dim]? = nil)
+    -> ValueID
+  {
     values.append(Value(name: name, type: type, definition: definition, contents: contents))
     return ValueID(values.count - 1)
   }

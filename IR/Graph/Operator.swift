@@ -61,7 +61,8 @@ extension Operator {
   }
 
   /// Sets one attribute by name. `fromModel` refuses the internal ones.
-  public mutating func setAttribute(_ name: String, _ value: AttributeValue, fromModel: Bool = false) throws(Diagnostic) {
+  public mutating func setAttribute(_ name: String, _ value: AttributeValue, fromModel: Bool = false) throws(Diagnostic)
+  {
     guard let field = Self.attributes.first(where: { $0.name == name && !(fromModel && $0.isInternal) }) else {
       throw .invalid("there is no attribute '\(name)'")
     }
@@ -177,7 +178,8 @@ public struct EvaluationContext: Sendable {
   /// Checks the size of a result before it is made. Throws where it is above the limit; returns the element count.
   @discardableResult
   public func checkSize(_ shape: [Int], _ type: ElementType) throws(Diagnostic) -> Int {
-    guard let count = Tensor.elementCount(of: shape), let bytes = type.byteCount(of: count), max(bytes, count) <= maximumBytes
+    guard let count = Tensor.elementCount(of: shape), let bytes = type.byteCount(of: count),
+      max(bytes, count) <= maximumBytes
     else { throw .invalid("a result of shape \(describe(shape)) would take more than \(maximumBytes) bytes") }
     return count
   }

@@ -74,7 +74,8 @@ extension Graph {
         case .node(let op, let inputs, let outputs, let own):
           let values = inputs.map { $0.flatMap { resolve($0, made) } }
           let added = NodeID(nodes.count)
-          let results = try add(op, values, outputs: outputs.count, names: own.isEmpty ? names : own, before: patch.anchor)
+          let results = try add(
+            op, values, outputs: outputs.count, names: own.isEmpty ? names : own, before: patch.anchor)
           madeNodes.append(added)
           for (index, value) in zip(outputs, results) { made[index] = value }
           slot += outputs.count
@@ -94,7 +95,10 @@ extension Graph {
       guard let value = resolve(new, made) else { continue }
       values[value.index].type = Graph.narrowed(type(value), by: type(old))
       if self[value].name.isEmpty { setName(value, self[old].name) }
-      if case .constant = self[value].definition {} else if self[value].contents == nil { values[value.index].contents = self[old].contents }
+      if case .constant = self[value].definition {
+      } else if self[value].contents == nil {
+        values[value.index].contents = self[old].contents
+      }
       replaceUses(of: old, with: value)
     }
     removeDead(from: patch.anchor)

@@ -24,7 +24,8 @@ extension Graph {
     }
   }
 
-  private func verify(_ node: Node, _ defined: inout Set<ValueID>, _ uses: inout [ValueID: [NodeID]]) throws(Diagnostic) {
+  private func verify(_ node: Node, _ defined: inout Set<ValueID>, _ uses: inout [ValueID: [NodeID]]) throws(Diagnostic)
+  {
     for (index, input) in node.inputs.enumerated() {
       guard let input else { continue }
       guard constant(input) != nil || defined.contains(input) else {

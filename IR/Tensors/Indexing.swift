@@ -1,7 +1,9 @@
 /// Row-major strides, in elements.
 public func rowMajorStrides(_ shape: [Int]) -> [Int] {
   var strides = [Int](repeating: 1, count: shape.count)
-  for axis in stride(from: shape.count - 2, through: 0, by: -1) { strides[axis] = strides[axis + 1] &* max(shape[axis + 1], 1) }
+  for axis in stride(from: shape.count - 2, through: 0, by: -1) {
+    strides[axis] = strides[axis + 1] &* max(shape[axis + 1], 1)
+  }
   return strides
 }
 

@@ -34,7 +34,9 @@ public indirect enum ValueType: Hashable, Sendable {
   case optional(ValueType)
   case map(key: ElementType, value: ValueType)
 
-  public static func tensor(_ element: ElementType, _ shape: Shape?) -> ValueType { .tensor(TensorType(element, shape)) }
+  public static func tensor(_ element: ElementType, _ shape: Shape?) -> ValueType {
+    .tensor(TensorType(element, shape))
+  }
 
   /// The tensor type, where it is a tensor.
   public var tensor: TensorType? {

@@ -48,7 +48,9 @@ extension Tensor {
   }
 
   /// Every element through the conversion that fits its type.
-  fileprivate func converted<T>(float: (Float) -> T, double: (Double) -> T, signed: (Int64) -> T, unsigned: (UInt64) -> T) -> [T] {
+  fileprivate func converted<T>(
+    float: (Float) -> T, double: (Double) -> T, signed: (Int64) -> T, unsigned: (UInt64) -> T
+  ) -> [T] {
     switch type {
     case .float32: raw(Float.self).map(float)
     case .float64: raw(Double.self).map(double)
@@ -148,7 +150,9 @@ extension Float: WideNumber {
   public static func read(_ t: Tensor) -> [Float] {
     t.converted(float: { $0 }, double: { Float($0) }, signed: { Float($0) }, unsigned: { Float($0) })
   }
-  public static func write(_ v: [Float], _ type: ElementType, _ shape: [Int]) -> Tensor { Tensor.writeFloats(v, type, shape) }
+  public static func write(_ v: [Float], _ type: ElementType, _ shape: [Int]) -> Tensor {
+    Tensor.writeFloats(v, type, shape)
+  }
   public var asDouble: Double { Double(self) }
   public init(wide: Double) { self = Float(wide) }
 }
@@ -178,7 +182,9 @@ extension Int64: WideNumber {
       float: { Int64(saturating: Double($0)) }, double: { Int64(saturating: $0) }, signed: { $0 },
       unsigned: { Int64(truncatingIfNeeded: $0) })
   }
-  public static func write(_ v: [Int64], _ type: ElementType, _ shape: [Int]) -> Tensor { Tensor.writeIntegers(v, type, shape) }
+  public static func write(_ v: [Int64], _ type: ElementType, _ shape: [Int]) -> Tensor {
+    Tensor.writeIntegers(v, type, shape)
+  }
   public var asDouble: Double { Double(self) }
   public init(wide: Double) { self.init(saturating: wide) }
 }
@@ -186,7 +192,8 @@ extension Int64: WideNumber {
 extension UInt64: WideNumber {
   public static func read(_ t: Tensor) -> [UInt64] {
     t.converted(
-      float: { UInt64(saturating: Double($0)) }, double: { UInt64(saturating: $0) }, signed: { UInt64(truncatingIfNeeded: $0) },
+      float: { UInt64(saturating: Double($0)) }, double: { UInt64(saturating: $0) },
+      signed: { UInt64(truncatingIfNeeded: $0) },
       unsigned: { $0 })
   }
   public static func write(_ v: [UInt64], _ type: ElementType, _ shape: [Int]) -> Tensor {

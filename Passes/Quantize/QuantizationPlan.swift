@@ -29,7 +29,9 @@ public struct QuantizationPlan: Sendable {
     }
     // Backwards: what a reader on codes wants, a carrier can pass on.
     for node in nodes.reversed() where node.outputs.contains(where: wanted.contains) {
-      guard !node.names.contains(where: kept.contains), let inputs = QuantizationPlan.carried(node, graph) else { continue }
+      guard !node.names.contains(where: kept.contains), let inputs = QuantizationPlan.carried(node, graph) else {
+        continue
+      }
       carriers.insert(node.id)
       wanted.formUnion(inputs)
     }
@@ -52,7 +54,9 @@ public struct QuantizationPlan: Sendable {
 
   /// Why a layer cannot compute on codes, or nil.
   private static func obstacle(_ node: Node, _ graph: Graph) -> String? {
-    guard let x = graph.element(node.input(0)), [.float32, .float16, .bfloat16].contains(x) else { return "it is not in float" }
+    guard let x = graph.element(node.input(0)), [.float32, .float16, .bfloat16].contains(x) else {
+      return "it is not in float"
+    }
     guard let weight = graph.constant(node.input(1)), weight.type.isFloat else { return "its weights are not constant" }
     if weight.count == 0 { return "it has no weights" }
     switch node.op {

@@ -73,7 +73,9 @@ public struct QuantizeStatic: Pass {
   }
 
   /// Whether that input of a reader goes through codes: of a layer the data, not a residual.
-  private func reads(_ index: Int, _ node: Node, _ all: Bool) -> Bool { all || index == 0 || !plan.layers.contains(node.id) }
+  private func reads(_ index: Int, _ node: Node, _ all: Bool) -> Bool {
+    all || index == 0 || !plan.layers.contains(node.id)
+  }
 
   /// Replaces a layer's weights by s8 codes and their dequantization.
   private func quantizeWeights(of node: Node, _ graph: inout Graph) throws(Diagnostic) {

@@ -12,7 +12,8 @@ public struct SinkDequantize: RewriteRule {
       let (_, dequantize) = graph.producer(move.input(0), DequantizeLinear.self), let source = dequantize.input(0),
       graph.constant(source) == nil
     else { return .noMatch }
-    guard haveSameConstant(node.input(1), dequantize.input(1), graph), haveSameConstant(node.input(2), dequantize.input(2), graph)
+    guard haveSameConstant(node.input(1), dequantize.input(1), graph),
+      haveSameConstant(node.input(2), dequantize.input(2), graph)
     else { return .rejected("the scales before and after differ") }
     var inputs = move.inputs
     inputs[0] = source

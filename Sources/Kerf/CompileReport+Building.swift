@@ -5,7 +5,8 @@ import Reports
 extension CompileReport {
   /// The report of one compilation.
   init(
-    pipeline: PipelineReport, _ lowered: LoweredModel, _ source: SourceDescription, _ options: CompileOptions, _ warnings: [String]
+    pipeline: PipelineReport, _ lowered: LoweredModel, _ source: SourceDescription, _ options: CompileOptions,
+    _ warnings: [String]
   ) {
     let origin = Source(file: source.fileName, sha256: source.sha256, opset: source.opset)
     self.init(kerfVersion: Kerf.kerfVersion, source: origin, target: options.target.rawValue)
@@ -13,7 +14,8 @@ extension CompileReport {
     totals = PassTotals(passes)
     layers = lowered.layers.map { layer in
       LayerReport(
-        name: layer.name, operator: layer.operator, kernel: layer.kernel, precision: layer.precision, sparsity: layer.sparsity,
+        name: layer.name, operator: layer.operator, kernel: layer.kernel, precision: layer.precision,
+        sparsity: layer.sparsity,
         bits: layer.bits, weightBytes: layer.weightBytes)
     }
     hostCalls = lowered.hostCalls.map { Rejection(node: $0.node, reason: $0.reason) }

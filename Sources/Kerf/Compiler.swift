@@ -46,7 +46,8 @@ public enum Compiler {
     }
   }
 
-  static func compile(_ graph: Graph, from source: SourceDescription, _ options: CompileOptions) throws -> CompiledModel {
+  static func compile(_ graph: Graph, from source: SourceDescription, _ options: CompileOptions) throws -> CompiledModel
+  {
     var graph = graph
     var warnings: [String] = []
     let interface = graph
@@ -71,7 +72,8 @@ public enum Compiler {
   }
 
   private static func assemble(
-    _ lowered: LoweredModel, _ report: CompileReport, _ source: SourceDescription, _ graph: Graph, _ options: CompileOptions
+    _ lowered: LoweredModel, _ report: CompileReport, _ source: SourceDescription, _ graph: Graph,
+    _ options: CompileOptions
   ) throws -> [UInt8] {
     options.progress?("write", nil)
     let encoder = JSONEncoder()

@@ -35,7 +35,8 @@ extension Compiler {
     }
   }
 
-  private static func run(_ pipeline: Pipeline, on graph: inout Graph, _ settings: PassOptions) throws -> PipelineReport {
+  private static func run(_ pipeline: Pipeline, on graph: inout Graph, _ settings: PassOptions) throws -> PipelineReport
+  {
     do throws(Diagnostic) {
       return try pipeline.run(on: &graph, settings)
     } catch {
@@ -44,11 +45,15 @@ extension Compiler {
   }
 
   /// Measures the ranges of what will be quantized, and gives the passes that do it.
-  private static func quantization(_ graph: Graph, _ options: CompileOptions, _ warnings: inout [String]) throws -> Pipeline {
+  private static func quantization(_ graph: Graph, _ options: CompileOptions, _ warnings: inout [String]) throws
+    -> Pipeline
+  {
     guard let open = options.openSamples else {
       throw KerfError(
         "--quantize int8 needs samples to measure activations on",
-        notes: ["give some with --samples PATH: a .npy or .npz whose first axis counts samples, or a folder of input folders"])
+        notes: [
+          "give some with --samples PATH: a .npy or .npz whose first axis counts samples, or a folder of input folders"
+        ])
     }
     let plan = QuantizationPlan(graph, keepFloat: options.keepFloat)
     guard !plan.layers.isEmpty else {

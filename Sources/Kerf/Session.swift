@@ -82,13 +82,15 @@ public final class Session {
       let compiled = try Compiler.compile(path: path, options: options.compile)
       try self.init(bundle: compiled.bundle, options: options)
     } else {
-      try self.init(Session.open(options) { (o) throws(RuntimeError) in try Model(path: path, options: o) }, options, path)
+      try self.init(
+        Session.open(options) { (o) throws(RuntimeError) in try Model(path: path, options: o) }, options, path)
     }
   }
 
   /// Opens a bundle in memory.
   public convenience init(bundle: [UInt8], options: SessionOptions = SessionOptions()) throws {
-    try self.init(Session.open(options) { (o) throws(RuntimeError) in try Model(bytes: bundle, options: o) }, options, nil)
+    try self.init(
+      Session.open(options) { (o) throws(RuntimeError) in try Model(bytes: bundle, options: o) }, options, nil)
   }
 
   private static func open(
@@ -242,8 +244,12 @@ public struct StepProfile: Sendable {
     }
     let channels = step.inputs.first?.dims.last ?? 0
     if step.operation.hasPrefix("gemm") { return elements &* integer(0) }
-    if step.operation.hasPrefix("matmul") { return elements &* (integer(0) == 1 ? (step.inputs[0].dims.dropLast().last ?? 0) : channels) }
-    if step.operation.hasPrefix("conv2d") { return elements &* integer(0) &* integer(1) &* channels / max(1, integer(10)) }
+    if step.operation.hasPrefix("matmul") {
+      return elements &* (integer(0) == 1 ? (step.inputs[0].dims.dropLast().last ?? 0) : channels)
+    }
+    if step.operation.hasPrefix("conv2d") {
+      return elements &* integer(0) &* integer(1) &* channels / max(1, integer(10))
+    }
     if step.operation.hasPrefix("depthwise") { return elements &* integer(0) &* integer(1) }
     return 0
   }

@@ -151,7 +151,9 @@ final class GraphLowering {
   /// The type kernels compute with: half precision is widened.
   func computeType(_ value: ValueID) -> ElementType { GraphLowering.computeType(element(value)) }
 
-  static func computeType(_ type: ElementType) -> ElementType { type == .float16 || type == .bfloat16 ? .float32 : type }
+  static func computeType(_ type: ElementType) -> ElementType {
+    type == .float16 || type == .bfloat16 ? .float32 : type
+  }
 
   /// Element types kernels move.
   static let kernelTypes: Set<ElementType> = [
@@ -183,7 +185,8 @@ final class GraphLowering {
       return adopt(value, slot, layout, type)
     }
     guard let place = placements[value.index].first else {
-      throw .invalid("internal: value '\(graph[value].name)' of \(graph.producer(value)?.label ?? "no node") has no place")
+      throw .invalid(
+        "internal: value '\(graph[value].name)' of \(graph.producer(value)?.label ?? "no node") has no place")
     }
     let slot = builder.resultSlot(type.rawValue, builder.dims(place.slot))
     emit(Op.cast, [place.slot], [slot], [], graph.producer(value))
@@ -294,7 +297,8 @@ final class GraphLowering {
 
   /// Appends a kernel step.
   func emit(
-    _ op: UInt16, _ inputs: [Int32], _ outputs: [Int32], _ attributes: [Step.Attribute], _ node: Node?, inPlace: Int32 = -1
+    _ op: UInt16, _ inputs: [Int32], _ outputs: [Int32], _ attributes: [Step.Attribute], _ node: Node?,
+    inPlace: Int32 = -1
   ) {
     var name: [UInt8] = []
     for (index, part) in (node?.names ?? []).enumerated() { name += (index > 0 ? [10] : []) + part.bytes }

@@ -8,5 +8,6 @@ public func lower(_ graph: Graph) throws(Diagnostic) -> LoweredModel {
   let record = LoweringRecord()
   let program = try GraphLowering(graph, weights: weights, record: record).lower()
   return LoweredModel(
-    program: program, weights: weights.chunks, weightBytes: weights.size, layers: record.layers, hostCalls: record.hostCalls)
+    program: program, weights: weights.chunks, weightBytes: weights.size, layers: record.layers,
+    hostCalls: record.hostCalls)
 }

@@ -6,11 +6,12 @@ typealias LoweringRule = @Sendable (GraphLowering, Node) throws(Diagnostic) -> B
 /// Which operators have kernels, by family, and why the others run by reference evaluation.
 enum LoweringCatalog {
   static let families: [(name: String, rules: [String: LoweringRule])] = [
-    ("Activations", activations), ("UnaryMath", unaryMath), ("BinaryArithmetic", arithmetic), ("Comparisons", comparisons),
+    ("Activations", activations), ("UnaryMath", unaryMath), ("BinaryArithmetic", arithmetic),
+    ("Comparisons", comparisons),
     ("Reduction", reduction), ("Softmax", softmax), ("Normalization", normalization), ("Convolution", convolution),
     ("Pooling", pooling), ("MatrixProduct", matrixProducts), ("Reshaping", reshaping), ("Movement", movement),
     ("Indexing", indexing), ("Recurrent", recurrent), ("ControlFlow", controlFlow), ("Resizing", resizing),
-    
+
     ("Quantization", quantization),
   ]
 

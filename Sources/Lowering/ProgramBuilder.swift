@@ -88,7 +88,9 @@ final class ProgramBuilder {
   func bind(_ dim: Dim, to source: Int32) {
     guard dim.value == nil, expression(dim) == nil else { return }
     dimensions[dim] = source
-    guard dim.terms.count == 1, dim.terms[0].factors.count == 1, case .symbol(let name) = dim.terms[0].factors[0] else { return }
+    guard dim.terms.count == 1, dim.terms[0].factors.count == 1, case .symbol(let name) = dim.terms[0].factors[0] else {
+      return
+    }
     let offset = constant(-dim.constant)
     var value = dim.constant == 0 ? source : expression(.add, Int64(source), Int64(offset))
     let coefficient = dim.terms[0].coefficient

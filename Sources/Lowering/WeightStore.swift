@@ -28,6 +28,7 @@ extension UnsafeRawBufferPointer {
   fileprivate func elementsEqualFast(_ other: UnsafeRawBufferPointer) -> Bool {
     guard count == other.count else { return false }
     if baseAddress == other.baseAddress { return true }
-    return withMemoryRebound(to: UInt8.self) { a in other.withMemoryRebound(to: UInt8.self) { b in a.elementsEqual(b) } }
+    return withMemoryRebound(to: UInt8.self) { a in other.withMemoryRebound(to: UInt8.self) { b in a.elementsEqual(b) }
+    }
   }
 }

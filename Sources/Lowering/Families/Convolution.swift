@@ -7,8 +7,12 @@ extension LoweringCatalog {
   static let convolution: [String: LoweringRule] = ["Conv": conv, "ConvTranspose": convTranspose]
 
   static let conv: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else { return false }
-    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else { return false }
+    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
+      return false
+    }
+    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {
+      return false
+    }
     let weights = FilterShape(w.shape, group: op.group)
     let floats = w.wide(Float.self)
     let packed: Int32
@@ -32,14 +36,20 @@ extension LoweringCatalog {
     if !isDepthwise { attributes += [.int(op.group), .int(Int(weights.oc))] }
     attributes += op.activation.attributes + [.int(residual.mode)]
     let result = try ImageView(l, result: y, layout)
-    let inputs = [image.slot, packed, bias, try residual.slot.map { (s) throws(Diagnostic) in try l.image(s, l.shape(y)) } ?? -1]
+    let inputs = [
+      image.slot, packed, bias, try residual.slot.map { (s) throws(Diagnostic) in try l.image(s, l.shape(y)) } ?? -1,
+    ]
     l.emit(isDepthwise ? Op.depthwise : Op.conv2d, inputs, [result.slot], attributes, node)
     return true
   }
 
   private static let convTranspose: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else { return false }
-    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else { return false }
+    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
+      return false
+    }
+    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {
+      return false
+    }
     let (c, oc) = (Int64(w.shape[0]), Int64(w.shape[1]))
     let kh = Int64(w.rank == 4 ? w.shape[2] : 1)
     let kw = Int64(w.shape[w.rank - 1])
@@ -68,11 +78,14 @@ extension LoweringCatalog {
     guard let x = node.inputs[0] else { return nil }
     let rank = filter.count - 2
     let none = Array(repeating: 0, count: 2 * rank)
-    if op.outputShape == nil, !op.window.autoPad.isSame { return op.window.autoPad == .valid ? none : op.window.pads ?? none }
+    if op.outputShape == nil, !op.window.autoPad.isSame {
+      return op.window.autoPad == .valid ? none : op.window.pads ?? none
+    }
     var begins: [Int] = []
     var ends: [Int] = []
     for axis in 0..<rank {
-      guard let input = l.shape(x)[axis + 2].value, let output = l.shape(node.outputs[0])[axis + 2].value, input > 0 else {
+      guard let input = l.shape(x)[axis + 2].value, let output = l.shape(node.outputs[0])[axis + 2].value, input > 0
+      else {
         return nil
       }
       let begin = op.beginPadding(axis, input: input, kernel: filter[axis + 2], output: output)
@@ -139,7 +152,9 @@ extension GraphLowering {
   }
 
   /// The residual input of a fused node, and the kernels' residual mode.
-  func residual(_ node: Node, _ index: Int, _ layout: Layout, after: Bool) throws(Diagnostic) -> (slot: Int32?, mode: Int) {
+  func residual(_ node: Node, _ index: Int, _ layout: Layout, after: Bool) throws(Diagnostic) -> (
+    slot: Int32?, mode: Int
+  ) {
     guard index < node.inputs.count, let value = node.inputs[index] else { return (nil, 0) }
     return (try slot(value, layout), after ? 2 : 1)
   }

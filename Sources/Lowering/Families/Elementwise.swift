@@ -51,7 +51,9 @@ extension LoweringCatalog {
     return try emitUnary(l, node, x, activation)
   }
 
-  private static func emitUnary(_ l: GraphLowering, _ node: Node, _ x: ValueID, _ activation: Activation) throws(Diagnostic) -> Bool {
+  private static func emitUnary(_ l: GraphLowering, _ node: Node, _ x: ValueID, _ activation: Activation)
+    throws(Diagnostic) -> Bool
+  {
     guard activation.kernelCode != nil else { return false }
     let layout = try l.commonLayout([x], rank: l.rank(x))
     let source = try l.slot(x, layout)
@@ -106,11 +108,15 @@ extension LoweringCatalog {
       let high = l.graph.constant(maximum)?.wide(Float.self).first ?? .infinity
       return try emitUnary(l, node, x, .clip(low, high))
     }
-    let bounds = [(minimum, KERF_BINARY_MAX), (maximum, KERF_BINARY_MIN)].compactMap { pair in pair.0.map { ($0, Int(pair.1)) } }
+    let bounds = [(minimum, KERF_BINARY_MAX), (maximum, KERF_BINARY_MIN)].compactMap { pair in
+      pair.0.map { ($0, Int(pair.1)) }
+    }
     guard !bounds.isEmpty, let op = binaryOp(l.computeType(x)) else { return false }
     var slot = try l.slot(x)
     for (index, (bound, code)) in bounds.enumerated() {
-      let result = index == bounds.count - 1 ? try l.result(node.outputs[0]) : l.builder.resultSlot(l.builder.type(slot), l.builder.dims(slot))
+      let result =
+        index == bounds.count - 1
+        ? try l.result(node.outputs[0]) : l.builder.resultSlot(l.builder.type(slot), l.builder.dims(slot))
       l.emit(op, [slot, try l.slot(bound)], [result], binaryAttributes(op, code), node)
       slot = result
     }
@@ -123,7 +129,8 @@ extension LoweringCatalog {
     type == .float32 ? Op.binary : type.isInteger || type == .float64 ? Op.binaryInt : nil
   }
 
-  private static func binaryAttributes(_ op: UInt16, _ code: Int, _ activation: Activation = .none) -> [Step.Attribute] {
+  private static func binaryAttributes(_ op: UInt16, _ code: Int, _ activation: Activation = .none) -> [Step.Attribute]
+  {
     op == Op.binary ? [.int(code)] + activation.attributes : [.int(code)]
   }
 

@@ -9,24 +9,32 @@ extension LoweringCatalog {
     "ScatterND": scatterND, "OneHot": oneHot, "ArgMax": arg(1), "ArgMin": arg(0), "TopK": topK, "CumSum": cumsum,
   ]
 
-  private static func isIndex(_ l: GraphLowering, _ value: ValueID) -> Bool { [.int32, .int64].contains(l.element(value)) }
+  private static func isIndex(_ l: GraphLowering, _ value: ValueID) -> Bool {
+    [.int32, .int64].contains(l.element(value))
+  }
 
   private static let gather: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Gather, let x = node.inputs[0], let i = node.inputs[1], isIndex(l, i) else { return false }
+    guard let op = node.op as? Gather, let x = node.inputs[0], let i = node.inputs[1], isIndex(l, i) else {
+      return false
+    }
     let axis = try normalizedAxis(op.axis, rank: l.rank(x))
     l.emit(Op.gather, [try l.slot(x), try l.slot(i)], [try l.result(node.outputs[0])], [.int(axis)], node)
     return true
   }
 
   private static let gatherElements: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? GatherElements, let x = node.inputs[0], let i = node.inputs[1], isIndex(l, i) else { return false }
+    guard let op = node.op as? GatherElements, let x = node.inputs[0], let i = node.inputs[1], isIndex(l, i) else {
+      return false
+    }
     let axis = try normalizedAxis(op.axis, rank: l.rank(x))
     l.emit(Op.gatherElements, [try l.slot(x), try l.slot(i)], [try l.result(node.outputs[0])], [.int(axis)], node)
     return true
   }
 
   private static let gatherND: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? GatherND, let x = node.inputs[0], let i = node.inputs[1], isIndex(l, i) else { return false }
+    guard let op = node.op as? GatherND, let x = node.inputs[0], let i = node.inputs[1], isIndex(l, i) else {
+      return false
+    }
     l.emit(Op.gatherND, [try l.slot(x), try l.slot(i)], [try l.result(node.outputs[0])], [.int(op.batchDims)], node)
     return true
   }
@@ -82,7 +90,9 @@ extension LoweringCatalog {
   }
 
   private static let cumsum: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? CumSum, let x = node.inputs[0], let axis = l.graph.constant(node.inputs[1])?.integers.first else {
+    guard let op = node.op as? CumSum, let x = node.inputs[0],
+      let axis = l.graph.constant(node.inputs[1])?.integers.first
+    else {
       return false
     }
     let type = l.computeType(x)

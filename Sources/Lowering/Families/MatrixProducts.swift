@@ -44,7 +44,9 @@ extension LoweringCatalog {
       try l.alias(y, result, .identity(l.rank(y)))
     }
     let attributes: [Step.Attribute] =
-      [.flag(op.transposesA), .flag(op.transposesB), .float(Double(op.alpha))] + op.activation.attributes + [.int(residual.mode)]
+      [.flag(op.transposesA), .flag(op.transposesB), .float(Double(op.alpha))] + op.activation.attributes + [
+        .int(residual.mode)
+      ]
     l.emit(Op.matmul, [left, right, bias, residual.slot ?? -1], [result], attributes, node)
     return true
   }
@@ -57,7 +59,9 @@ extension LoweringCatalog {
     var residual = try l.residual(node, 3, .identity(2), after: op.residualAfterActivation)
     var bias: Int32 = -1
     if node.inputs.count > 2, let c = node.inputs[2] {
-      if let tensor = l.graph.constant(c), let count = n.value, let row = Gemm.biasRow(tensor, columns: count, scale: op.beta) {
+      if let tensor = l.graph.constant(c), let count = n.value,
+        let row = Gemm.biasRow(tensor, columns: count, scale: op.beta)
+      {
         bias = l.builder.weight(row)
       } else if op.beta == 1, l.shape(c) == [n] {
         bias = try l.slot(c)
@@ -76,7 +80,9 @@ extension LoweringCatalog {
       return true
     }
     let attributes: [Step.Attribute] =
-      [.flag(op.transposesA), .flag(op.transposesB), .float(Double(op.alpha))] + op.activation.attributes + [.int(residual.mode)]
+      [.flag(op.transposesA), .flag(op.transposesB), .float(Double(op.alpha))] + op.activation.attributes + [
+        .int(residual.mode)
+      ]
     l.emit(Op.matmul, [try l.slot(a), try l.slot(b), bias, residual.slot ?? -1], [try l.result(y)], attributes, node)
     return true
   }

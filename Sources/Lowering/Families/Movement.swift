@@ -34,7 +34,8 @@ extension LoweringCatalog {
       starts[axis] = start
       start = start + l.shape(output)[axis]
       guard l.graph.useCount(output) > 0 else { continue }
-      try emitSlice(l, node, source, l.result(output, layout), layout.physical(starts), Array(repeating: 1, count: rank))
+      try emitSlice(
+        l, node, source, l.result(output, layout), layout.physical(starts), Array(repeating: 1, count: rank))
     }
     return true
   }
@@ -147,7 +148,9 @@ extension LoweringCatalog {
   }
 
   private static let reverseSequence: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? ReverseSequence, let x = node.inputs[0], let lengths = node.inputs[1] else { return false }
+    guard let op = node.op as? ReverseSequence, let x = node.inputs[0], let lengths = node.inputs[1] else {
+      return false
+    }
     let inputs = [try l.slot(x), try l.slot(lengths)]
     l.emit(Op.reverseSequence, inputs, [try l.result(node.outputs[0])], [.int(op.batchAxis), .int(op.timeAxis)], node)
     return true
@@ -176,7 +179,9 @@ extension LoweringCatalog {
 
   /// Channels-last: [N,H',b,W',b,C] to [N,H',W',b,b,C].
   private static let spaceToDepth: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? SpaceToDepth, op.mode == .depthFirst, let x = node.inputs[0], l.rank(x) == 4 else { return false }
+    guard let op = node.op as? SpaceToDepth, op.mode == .depthFirst, let x = node.inputs[0], l.rank(x) == 4 else {
+      return false
+    }
     let s = l.shape(x)
     let b = Dim(op.blockSize)
     guard let h = s[2].quotient(by: b), let w = s[3].quotient(by: b) else { return false }

@@ -12,14 +12,17 @@ extension LoweringCatalog {
 
   /// y = x · s + t with s = scale / √(variance + ε), t = bias − mean · s. ONNX BatchNormalization-15, inference.
   private static let batchNormalization: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? BatchNormalization, !op.trainingMode, op.activation.kernelCode != nil, let x = node.inputs[0] else { return false }
+    guard let op = node.op as? BatchNormalization, !op.trainingMode, op.activation.kernelCode != nil,
+      let x = node.inputs[0]
+    else { return false }
     let parameters = node.inputs.dropFirst().compactMap { l.graph.constant($0)?.wide(Double.self) }
     guard parameters.count == 4, l.computeType(x) == .float32, l.rank(x) >= 2 else { return false }
     let scale = zip(parameters[0], parameters[3]).map { $0 / ($1 + Double(op.epsilon)).squareRoot() }
     let shift = zip(zip(parameters[1], parameters[2]), scale).map { $0.0 - $0.1 * $1 }
     let layout = Layout.channelsLast(l.rank(x))
     let inputs = [
-      try l.slot(x, layout), l.builder.weight(Tensor(scale.map { Float($0) })), l.builder.weight(Tensor(shift.map { Float($0) })),
+      try l.slot(x, layout), l.builder.weight(Tensor(scale.map { Float($0) })),
+      l.builder.weight(Tensor(shift.map { Float($0) })),
     ]
     l.emit(Op.scaleShift, inputs, [try l.result(node.outputs[0], layout)], op.activation.attributes, node, inPlace: 0)
     return true
@@ -37,7 +40,9 @@ extension LoweringCatalog {
     var outputs = [try l.result(node.outputs[0])]
     for output in node.outputs.dropFirst() { outputs.append(l.graph.useCount(output) > 0 ? try l.result(output) : -1) }
     let inputs = [try l.slot(x), try l.optionalSlot(node, 1), try l.optionalSlot(node, 2)]
-    l.emit(Op.layerNorm, inputs, outputs + Array(repeating: -1, count: 3 - outputs.count), [.int(axis), .float(Double(epsilon)), .flag(isRMS)], node)
+    l.emit(
+      Op.layerNorm, inputs, outputs + Array(repeating: -1, count: 3 - outputs.count),
+      [.int(axis), .float(Double(epsilon)), .flag(isRMS)], node)
     return true
   }
 
@@ -51,8 +56,12 @@ extension LoweringCatalog {
     return try layerNorm(l, node, axis: op.axis, epsilon: op.epsilon, isRMS: true)
   }
 
-  private static func groupNorm(_ l: GraphLowering, _ node: Node, groups: Dim, epsilon: Float, _ activation: Activation) throws(Diagnostic) -> Bool {
-    guard let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) >= 3, activation.kernelCode != nil else { return false }
+  private static func groupNorm(_ l: GraphLowering, _ node: Node, groups: Dim, epsilon: Float, _ activation: Activation)
+    throws(Diagnostic) -> Bool
+  {
+    guard let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) >= 3, activation.kernelCode != nil else {
+      return false
+    }
     let shape = l.shape(x)
     for input in node.inputs.dropFirst() { if let input, l.shape(input) != [shape[1]] { return false } }
     let layout = Layout.channelsLast(l.rank(x))
@@ -78,7 +87,9 @@ extension LoweringCatalog {
   }
 
   private static let lrn: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? LRN, let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) >= 3 else { return false }
+    guard let op = node.op as? LRN, let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) >= 3 else {
+      return false
+    }
     let layout = Layout.channelsLast(l.rank(x))
     let attributes: [Step.Attribute] = [
       .int(op.size), .float(Double(op.alpha)), .float(Double(op.beta)), .float(Double(op.bias)),

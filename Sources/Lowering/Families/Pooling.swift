@@ -10,7 +10,9 @@ extension LoweringCatalog {
   ]
 
   private static let maxPool: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? MaxPool, node.outputs.count == 1 || l.graph.useCount(node.outputs[1]) == 0 else { return false }
+    guard let op = node.op as? MaxPool, node.outputs.count == 1 || l.graph.useCount(node.outputs[1]) == 0 else {
+      return false
+    }
     return try pool(l, node, op.window, Op.maxPool, [])
   }
 

@@ -10,7 +10,9 @@ extension LoweringCatalog {
   ]
 
   private static let quantize: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? QuantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else { return false }
+    guard let op = node.op as? QuantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else {
+      return false
+    }
     let y = node.outputs[0]
     if let source = l.dequantized(x), let parameters = QuantizationParameters(l, node), l.element(y) == .uint8 {
       if parameters == source.parameters { return try share(l, source.source, y) }
@@ -22,19 +24,25 @@ extension LoweringCatalog {
   }
 
   private static let dequantize: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else { return false }
+    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else {
+      return false
+    }
     let y = node.outputs[0]
     if let tensor = l.weights(y) {
       l.defer_(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
       return true
     }
-    guard [.uint8, .int8, .uint16, .int16, .int32].contains(l.element(x)), l.computeType(y) == .float32 else { return false }
+    guard [.uint8, .int8, .uint16, .int16, .int32].contains(l.element(x)), l.computeType(y) == .float32 else {
+      return false
+    }
     guard try parameters(l, node, op.granularity.axis, .identity(l.rank(x))) != nil else { return false }
     l.defer_(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.granularity.axis) }
     return true
   }
 
-  private static func emit(_ l: GraphLowering, _ node: Node, _ op: UInt16, _ x: ValueID, _ axis: Int) throws(Diagnostic) -> Bool {
+  private static func emit(_ l: GraphLowering, _ node: Node, _ op: UInt16, _ x: ValueID, _ axis: Int) throws(Diagnostic)
+    -> Bool
+  {
     let layout = try l.commonLayout([x], rank: l.rank(x))
     guard let (slots, position) = try parameters(l, node, axis, layout) else { return false }
     let y = node.outputs[0]
@@ -73,7 +81,9 @@ extension LoweringCatalog {
   }
 
   private static let convInteger: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? ConvInteger, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else { return false }
+    guard let op = node.op as? ConvInteger, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
+      return false
+    }
     guard l.rank(x) == 4 else { return false }
     let layout = Layout.channelsLast(4)
     let filter = l.builder.weight(try w.permuted([0, 2, 3, 1]))

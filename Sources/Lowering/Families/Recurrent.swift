@@ -56,7 +56,9 @@ private struct Cell {
 
   /// Nil where weights are not constant or an activation has no kernel.
   init?(_ l: GraphLowering, _ node: Node, _ gates: Int) {
-    guard let w = l.weights(node.inputs[1]), let r = l.weights(node.inputs[2]), w.rank == 3, r.rank == 3 else { return nil }
+    guard let w = l.weights(node.inputs[1]), let r = l.weights(node.inputs[2]), w.rank == 3, r.rank == 3 else {
+      return nil
+    }
     self.gates = gates
     self.w = w
     self.r = r
@@ -85,14 +87,18 @@ private struct Cell {
       functions += activation.attributes
     }
     let direction = ["forward": 0, "reverse": 1, "bidirectional": 2][given.string("direction", "forward")] ?? 0
-    var list: [Step.Attribute] = [.int(hidden), .int(inputSize), .int(direction), .float(Double(given.float("clip", 0)))]
+    var list: [Step.Attribute] = [
+      .int(hidden), .int(inputSize), .int(direction), .float(Double(given.float("clip", 0))),
+    ]
     if gates == 4 { list.append(.int(given.int("input_forget", 0))) }
     if gates == 3 { list.append(.flag(linearBeforeReset)) }
     attributes = list + functions
   }
 
   /// An activation by its ONNX name; those with parameters take the next of the lists, or ONNX's defaults.
-  private static func activation(_ name: String, _ alphas: inout ArraySlice<Float>, _ betas: inout ArraySlice<Float>) -> Activation? {
+  private static func activation(_ name: String, _ alphas: inout ArraySlice<Float>, _ betas: inout ArraySlice<Float>)
+    -> Activation?
+  {
     func alpha(_ missing: Float) -> Float { alphas.popFirst() ?? missing }
     func beta(_ missing: Float) -> Float { betas.popFirst() ?? missing }
     switch name.lowercased() {
@@ -113,7 +119,9 @@ private struct Cell {
   func pack(_ l: GraphLowering, _ tensor: Tensor, _ k: Int) throws(Diagnostic) -> Int32 {
     let (d, g, h) = (Int64(directions), Int64(gates), Int64(hidden))
     let floats = tensor.wide(Float.self)
-    return try l.builder.packed(kerf_pack_rnn_f32_size(d, g, h, Int64(k))) { kerf_pack_rnn_f32(d, g, h, Int64(k), floats, $0) }
+    return try l.builder.packed(kerf_pack_rnn_f32_size(d, g, h, Int64(k))) {
+      kerf_pack_rnn_f32(d, g, h, Int64(k), floats, $0)
+    }
   }
 
   /// LSTM and RNN: Wb + Rb. GRU: both, since the reset gate may act between them.
@@ -139,7 +147,9 @@ private struct Cell {
 struct AttributeReader {
   private let values: [String: AttributeValue]
 
-  init(_ op: any Operator) { values = Dictionary(op.attributeValues.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a }) }
+  init(_ op: any Operator) {
+    values = Dictionary(op.attributeValues.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a })
+  }
 
   func int(_ name: String, _ missing: Int) -> Int {
     if case .int(let value) = values[name] { Int(value) } else { missing }

@@ -22,7 +22,9 @@ extension LoweringCatalog {
     },
   ]
 
-  private static func emitSoftmax(_ l: GraphLowering, _ node: Node, _ axis: Int, _ isLog: Bool) throws(Diagnostic) -> Bool {
+  private static func emitSoftmax(_ l: GraphLowering, _ node: Node, _ axis: Int, _ isLog: Bool) throws(Diagnostic)
+    -> Bool
+  {
     guard let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) > 0 else { return false }
     let axis = try normalizedAxis(axis, rank: l.rank(x))
     let layout = try l.commonLayout([x], rank: l.rank(x))
@@ -55,7 +57,9 @@ extension LoweringCatalog {
     let type = l.computeType(x)
     let rank = l.rank(x)
     let integers: Set<ElementType> = [.int32, .int64, .uint8, .int8, .bool, .float64]
-    guard type == .float32 || integers.contains(type), code <= Int(KERF_REDUCE_PROD) || type == .float32 else { return false }
+    guard type == .float32 || integers.contains(type), code <= Int(KERF_REDUCE_PROD) || type == .float32 else {
+      return false
+    }
     let layout = try l.commonLayout([x], rank: rank)
     let mask = axes.reduce(0) { $0 | 1 << layout.position($1) }
     var result = layout

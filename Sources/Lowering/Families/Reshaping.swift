@@ -21,7 +21,9 @@ extension LoweringCatalog {
   }
 
   private static let dropout: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let x = node.inputs[0], node.outputs.count == 1 || l.graph.useCount(node.outputs[1]) == 0 else { return false }
+    guard let x = node.inputs[0], node.outputs.count == 1 || l.graph.useCount(node.outputs[1]) == 0 else {
+      return false
+    }
     if node.inputs.count > 2, let training = node.inputs[2] {
       guard let flag = l.graph.constant(training), flag.bytes.allSatisfy({ $0 == 0 }) else { return false }
     }
@@ -39,7 +41,9 @@ extension LoweringCatalog {
     if places.isEmpty {
       try l.alias(node.outputs[0], l.slot(x), Layout.identity(rank).transposed(by: perm))
     }
-    for place in places { try l.alias(node.outputs[0], place.slot, place.layout.transposed(by: perm), type: place.type) }
+    for place in places {
+      try l.alias(node.outputs[0], place.slot, place.layout.transposed(by: perm), type: place.type)
+    }
     return true
   }
 
@@ -68,8 +72,14 @@ struct Regrouping {
       let (startI, startJ) = (i, j)
       var a: Dim = 1
       var b: Dim = 1
-      if i < from.count { a = from[i]; i += 1 }
-      if j < to.count { b = to[j]; j += 1 }
+      if i < from.count {
+        a = from[i]
+        i += 1
+      }
+      if j < to.count {
+        b = to[j]
+        j += 1
+      }
       while a != b {
         // Grow the side that divides the other; with symbols try the input's side first.
         if i < from.count, Regrouping.isSmaller(a, b) {
@@ -101,7 +111,9 @@ struct Regrouping {
     var result: [Int] = []
     var seen = Set<Int>()
     for axis in layout.axes {
-      guard let index = groups.firstIndex(where: { $0.input.contains(axis) }), seen.insert(index).inserted else { continue }
+      guard let index = groups.firstIndex(where: { $0.input.contains(axis) }), seen.insert(index).inserted else {
+        continue
+      }
       source += Array(groups[index].input)
       result += Array(groups[index].output)
     }

@@ -27,7 +27,8 @@ extension LoweringCatalog {
       guard type == .float32 else { return false }
       result = try ImageView(l, result: y, layout)
       let head: [Step.Attribute] = [
-        .int(op.mode == .linear ? 1 : 2), .int(code), .int(nearest), .float(Double(op.cubicCoefficient)), .flag(op.excludesOutside),
+        .int(op.mode == .linear ? 1 : 2), .int(code), .int(nearest), .float(Double(op.cubicCoefficient)),
+        .flag(op.excludesOutside),
       ]
       l.emit(Op.resize, [image.slot], [result.slot], head + tail, node)
     }
@@ -44,7 +45,8 @@ extension LoweringCatalog {
   /// Scales of the spatial axes; 0 stands for output size over input size, known when running.
   private static func scales(_ l: GraphLowering, _ node: Node, _ op: Resize) -> [Double]? {
     let rank = l.rank(node.outputs[0])
-    guard node.inputs.count > 2, let given = node.inputs[2], let tensor = l.graph.constant(given), tensor.count > 0 else {
+    guard node.inputs.count > 2, let given = node.inputs[2], let tensor = l.graph.constant(given), tensor.count > 0
+    else {
       return Array(repeating: 0, count: rank - 2)
     }
     let values = tensor.wide(Double.self)

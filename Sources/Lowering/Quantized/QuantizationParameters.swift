@@ -11,7 +11,9 @@ struct QuantizationParameters: Equatable {
     guard node.inputs.count >= 2, let scale = l.graph.constant(node.inputs[1]), scale.count == 1 else { return nil }
     var zero = 0
     if node.inputs.count > 2, let input = node.inputs[2] {
-      guard let tensor = l.graph.constant(input), tensor.type == .uint8, let value = tensor.integers.first else { return nil }
+      guard let tensor = l.graph.constant(input), tensor.type == .uint8, let value = tensor.integers.first else {
+        return nil
+      }
       zero = value
     }
     self.scale = scale.wide(Double.self)[0]
@@ -20,7 +22,9 @@ struct QuantizationParameters: Equatable {
   }
 
   /// The code of a number, saturated.
-  func code(_ value: Double) -> Int { min(max(Int((value / scale).rounded(.toNearestOrEven).clamped()) + zero, 0), 255) }
+  func code(_ value: Double) -> Int {
+    min(max(Int((value / scale).rounded(.toNearestOrEven).clamped()) + zero, 0), 255)
+  }
 
   func value(_ code: Int) -> Double { scale * Double(code - zero) }
 }
@@ -63,7 +67,8 @@ extension GraphLowering {
   /// The u8 value behind a dequantized one, with its parameters.
   func dequantized(_ value: ValueID?) -> (source: ValueID, parameters: QuantizationParameters)? {
     guard let node = graph.producer(value), node.op is DequantizeLinear, let source = node.inputs[0] else { return nil }
-    guard graph.constant(source) == nil, element(source) == .uint8, let parameters = QuantizationParameters(self, node) else {
+    guard graph.constant(source) == nil, element(source) == .uint8, let parameters = QuantizationParameters(self, node)
+    else {
       return nil
     }
     return (source, parameters)
@@ -72,8 +77,12 @@ extension GraphLowering {
   /// The QuantizeLinear to u8 that alone reads a node's only output.
   func quantizedReader(_ node: Node) -> (node: Node, parameters: QuantizationParameters)? {
     let output = node.outputs[0]
-    guard !graph.isOutput(output), graph.users(output).count == 1, let reader = graph[graph.users(output)[0]] else { return nil }
-    guard reader.op is QuantizeLinear, reader.inputs[0] == output, element(reader.outputs[0]) == .uint8 else { return nil }
+    guard !graph.isOutput(output), graph.users(output).count == 1, let reader = graph[graph.users(output)[0]] else {
+      return nil
+    }
+    guard reader.op is QuantizeLinear, reader.inputs[0] == output, element(reader.outputs[0]) == .uint8 else {
+      return nil
+    }
     guard let parameters = QuantizationParameters(self, reader) else { return nil }
     return (reader, parameters)
   }

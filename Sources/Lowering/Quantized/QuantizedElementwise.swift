@@ -11,16 +11,20 @@ extension LoweringCatalog {
   }
 
   private static let quantizedAdd: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let a = l.dequantized(node.inputs[0]), let b = l.dequantized(node.inputs[1]), let y = l.quantizedReader(node) else {
+    guard let a = l.dequantized(node.inputs[0]), let b = l.dequantized(node.inputs[1]), let y = l.quantizedReader(node)
+    else {
       return false
     }
     let activation = (node.op as? any FusesActivation)?.activation ?? .none
-    guard l.shape(a.source) == l.shape(b.source), let range = l.codeRange(activation, y.parameters) else { return false }
+    guard l.shape(a.source) == l.shape(b.source), let range = l.codeRange(activation, y.parameters) else {
+      return false
+    }
     let (fa, fb) = (a.parameters.scale / y.parameters.scale, b.parameters.scale / y.parameters.scale)
     guard let larger = FixedPoint(max(fa, fb)) else { return false }
     let unit = Double(sign: .plus, exponent: Int(larger.shift), significand: 1)
     let attributes: [Step.Attribute] = [
-      .int(a.parameters.zero), .int(Int((fa * unit).rounded())), .int(b.parameters.zero), .int(Int((fb * unit).rounded())),
+      .int(a.parameters.zero), .int(Int((fa * unit).rounded())), .int(b.parameters.zero),
+      .int(Int((fb * unit).rounded())),
       .int(larger.shift), .int(y.parameters.zero), .int(range.low), .int(range.high),
     ]
     let layout = try l.commonLayout([a.source, b.source], rank: l.rank(a.source))
@@ -31,7 +35,8 @@ extension LoweringCatalog {
   }
 
   private static let quantizedMul: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let a = l.dequantized(node.inputs[0]), let b = l.dequantized(node.inputs[1]), let y = l.quantizedReader(node) else {
+    guard let a = l.dequantized(node.inputs[0]), let b = l.dequantized(node.inputs[1]), let y = l.quantizedReader(node)
+    else {
       return false
     }
     let activation = (node.op as? any FusesActivation)?.activation ?? .none
@@ -40,7 +45,8 @@ extension LoweringCatalog {
     let layout = try l.commonLayout([a.source, b.source], rank: l.rank(y.node.outputs[0]))
     let inputs = [try l.operand(a.source, layout), try l.operand(b.source, layout)]
     let attributes: [Step.Attribute] = [
-      .int(a.parameters.zero), .int(b.parameters.zero), .int(factor.multiplier), .int(factor.shift), .int(y.parameters.zero),
+      .int(a.parameters.zero), .int(b.parameters.zero), .int(factor.multiplier), .int(factor.shift),
+      .int(y.parameters.zero),
       .int(range.low), .int(range.high),
     ]
     l.emit(Op.mulU8, inputs, [try l.result(y.node.outputs[0], layout, type: .uint8)], attributes, node)
@@ -50,7 +56,9 @@ extension LoweringCatalog {
 
   /// A function of one value: a table of 256 results.
   private static let quantizedFunction: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let x = l.dequantized(node.inputs[0]), let y = l.quantizedReader(node), let f = function(l, node) else { return false }
+    guard let x = l.dequantized(node.inputs[0]), let y = l.quantizedReader(node), let f = function(l, node) else {
+      return false
+    }
     try emitTable(l, node, x.source, y.node.outputs[0]) { y.parameters.code(f(x.parameters.value($0))) }
     l.covered.insert(y.node.id)
     return true

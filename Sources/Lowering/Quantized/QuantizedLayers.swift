@@ -5,10 +5,13 @@ import Kernels
 /// Convolutions and matrix products on 8-bit codes: dequantize → operator → quantize becomes one kernel; without the
 /// quantize at the end, one kernel with a float result.
 extension LoweringCatalog {
-  static let quantizedLayers: [String: LoweringRule] = ["Conv": quantizedConv, "Gemm": quantizedGemm, "MatMul": quantizedMatMul]
+  static let quantizedLayers: [String: LoweringRule] = [
+    "Conv": quantizedConv, "Gemm": quantizedGemm, "MatMul": quantizedMatMul,
+  ]
 
   private static let quantizedConv: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Conv, let x = l.dequantized(node.inputs[0]), l.rank(x.source) == 4 || l.rank(x.source) == 3,
+    guard let op = node.op as? Conv, let x = l.dequantized(node.inputs[0]),
+      l.rank(x.source) == 4 || l.rank(x.source) == 3,
       let w = l.quantizedWeights(node.inputs[1], channelAxis: 0)
     else { return false }
     let filter = FilterShape(w.codes.shape, group: op.group)
@@ -40,17 +43,21 @@ extension LoweringCatalog {
   }
 
   private static let quantizedGemm: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Gemm, !op.transposesA, op.alpha == 1, op.beta == 1 || node.inputs.count < 3 else { return false }
+    guard let op = node.op as? Gemm, !op.transposesA, op.alpha == 1, op.beta == 1 || node.inputs.count < 3 else {
+      return false
+    }
     let channelAxis = op.transposesB ? 0 : 1
     return try product(
-      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
+      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation
+    )
   }
 
   private static let quantizedMatMul: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? MatMul, !op.transposesA, op.alpha == 1 else { return false }
     let channelAxis = op.transposesB ? 0 : 1
     return try product(
-      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation)
+      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation
+    )
   }
 
   private static func product(
@@ -119,7 +126,8 @@ private struct QuantizedLayer {
 extension QuantizedLayer.Plan {
   /// Emits the step; `attributes` are those before x_zero.
   func emit(
-    _ l: GraphLowering, _ node: Node, _ kernel: UInt16, _ x: Int32, _ packed: Int32, _ attributes: [Step.Attribute], _ layout: Layout
+    _ l: GraphLowering, _ node: Node, _ kernel: UInt16, _ x: Int32, _ packed: Int32, _ attributes: [Step.Attribute],
+    _ layout: Layout
   ) throws(Diagnostic) {
     let zero = Step.Attribute.int(layer.input.zero)
     switch result {
@@ -129,7 +137,10 @@ extension QuantizedLayer.Plan {
         l.builder.weight(Tensor(factors.map(\.shift))), -1,
       ]
       let limits: [Step.Attribute] = [zero, .int(y.zero), .int(low), .int(high)]
-      let slot = isImageKernel(kernel) ? try ImageView(l, result: reader.outputs[0], layout, type: .uint8).slot : try l.result(reader.outputs[0], layout, type: .uint8)
+      let slot =
+        isImageKernel(kernel)
+        ? try ImageView(l, result: reader.outputs[0], layout, type: .uint8).slot
+        : try l.result(reader.outputs[0], layout, type: .uint8)
       l.emit(kernel, inputs, [slot], attributes + limits, node)
       l.covered.insert(reader.id)
     case .floats(let bias):

@@ -28,7 +28,8 @@ extension LoweringCatalog {
 
   /// The codes under other parameters, through a table where they differ.
   private static func recoded(
-    _ l: GraphLowering, _ node: Node, _ x: (source: ValueID, parameters: QuantizationParameters), _ y: QuantizationParameters,
+    _ l: GraphLowering, _ node: Node, _ x: (source: ValueID, parameters: QuantizationParameters),
+    _ y: QuantizationParameters,
     _ layout: Layout
   ) throws(Diagnostic) -> Int32 {
     let slot = try l.slot(x.source, layout)
@@ -41,7 +42,8 @@ extension LoweringCatalog {
 
   private static let quantizedMaxPool: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? MaxPool, node.outputs.count == 1, let kernel = op.window.kernelShape,
-      let x = l.dequantized(node.inputs[0]), let y = l.quantizedReader(node), l.rank(x.source) == 4 || l.rank(x.source) == 3
+      let x = l.dequantized(node.inputs[0]), let y = l.quantizedReader(node),
+      l.rank(x.source) == 4 || l.rank(x.source) == 3
     else { return false }
     let layout = Layout.channelsLast(l.rank(x.source))
     let image = try l.image(recoded(l, node, x, y.parameters, layout), l.shape(x.source))
@@ -53,7 +55,8 @@ extension LoweringCatalog {
   }
 
   private static let quantizedAveragePool: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? AveragePool, let kernel = op.window.kernelShape, let x = l.dequantized(node.inputs[0]) else {
+    guard let op = node.op as? AveragePool, let kernel = op.window.kernelShape, let x = l.dequantized(node.inputs[0])
+    else {
       return false
     }
     return try average(l, node, x, try l.geometry(op.window, l.shape(x.source), kernel), op.countsPadding)
@@ -68,7 +71,8 @@ extension LoweringCatalog {
   }
 
   private static func average(
-    _ l: GraphLowering, _ node: Node, _ x: (source: ValueID, parameters: QuantizationParameters), _ geometry: [Step.Attribute],
+    _ l: GraphLowering, _ node: Node, _ x: (source: ValueID, parameters: QuantizationParameters),
+    _ geometry: [Step.Attribute],
     _ countIncludePad: Bool
   ) throws(Diagnostic) -> Bool {
     guard let y = l.quantizedReader(node), l.rank(x.source) == 4 || l.rank(x.source) == 3 else { return false }
@@ -76,7 +80,8 @@ extension LoweringCatalog {
     let layout = Layout.channelsLast(l.rank(x.source))
     let image = try ImageView(l, x.source, layout)
     let attributes: [Step.Attribute] = [
-      .flag(countIncludePad), .int(x.parameters.zero), .int(factor.multiplier), .int(factor.shift), .int(y.parameters.zero),
+      .flag(countIncludePad), .int(x.parameters.zero), .int(factor.multiplier), .int(factor.shift),
+      .int(y.parameters.zero),
       .int(0), .int(255),
     ]
     let result = try ImageView(l, result: y.node.outputs[0], layout, type: .uint8)
