@@ -305,7 +305,7 @@ final class GraphLowering {
     var step = Step(kind: .kernel(op), inputs: inputs, outputs: outputs, attributes: attributes, name: name)
     step.inPlace = inPlace
     builder.add(step)
-    record.add(step, builder, node)
+    record.add(step, self, node)
   }
 
   /// A host slot of a value that is no tensor in a slot.
@@ -323,17 +323,33 @@ final class LoweringRecord {
   var layers: [LayerSummary] = []
   var hostCalls: [(node: String, reason: String)] = []
 
-  func add(_ step: Step, _ builder: ProgramBuilder, _ node: Node?) {
+  func add(_ step: Step, _ lowering: GraphLowering, _ node: Node?) {
     guard let node, case .kernel(let op) = step.kind else { return }
-    let weights = step.inputs.compactMap { slot -> Int? in
-      guard slot >= 0, case .weights(_, let length) = builder.program.slots[Int(slot)].storage else { return nil }
-      return Int(length)
+    let slots = lowering.builder.program.slots
+    var bytes = 0
+    var isPacked = false
+    for slot in step.inputs where slot >= 0 {
+      guard case .weights(_, let length) = slots[Int(slot)].storage else { continue }
+      bytes += Int(length)
+      isPacked = isPacked || slots[Int(slot)].type == 255
     }
-    let result = step.outputs.first { $0 >= 0 }.map { builder.type($0) } ?? 0
+    let weights = isPacked && node.inputs.count > 1 ? lowering.weights(node.inputs[1]) : nil
+    let name = Op.name(op)
+    let result = step.outputs.first { $0 >= 0 }.map { slots[Int($0)].type } ?? 0
     layers.append(
       LayerSummary(
         name: node.names.map(\.description).joined(separator: " + "), operator: Swift.type(of: node.op).qualifiedName,
-        kernel: Op.name(op), precision: ElementType(rawValue: result)?.name ?? "", sparsity: 0, bits: 0,
-        weightBytes: weights.reduce(0, +)))
+        kernel: name, precision: ElementType(rawValue: result)?.name ?? "", sparsity: weights?.zeroFraction ?? 0,
+        bits: !isPacked ? 0 : name.contains("_u8") ? 8 : 32, weightBytes: bytes))
+  }
+}
+
+extension Tensor {
+  /// Fraction of elements that are zero.
+  fileprivate var zeroFraction: Double {
+    guard type == .float32, count > 0 else { return 0 }
+    var zeros = 0
+    for index in 0..<count where bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self) << 1 == 0 { zeros += 1 }
+    return Double(zeros) / Double(count)
   }
 }
