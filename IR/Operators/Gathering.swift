@@ -83,6 +83,7 @@ public struct GatherElements: Operator {
     if let data = type.shape {
       let axis = try normalizedAxis(axis, rank: data.count)
       if let indices { try GatherElements.check(indices, within: data, axis) }
+      try context.checkConstantIndices(1, sizes: [data[axis]])
     }
     return [.tensor(type.element, indices)]
   }
@@ -145,6 +146,7 @@ public struct GatherND: Operator {
     guard length >= 1, length <= data.count - batchDims else {
       throw .invalid("indices have \(length) parts, accepted range is 1...\(data.count - batchDims)")
     }
+    try context.checkConstantIndices(1, sizes: data[batchDims..<(batchDims + length)])
     return [.tensor(type.element, shape + data.dropFirst(batchDims + length))]
   }
 

@@ -78,6 +78,7 @@ public struct ScatterElements: Operator {
     if let data = type.shape {
       let axis = try normalizedAxis(axis, rank: data.count)
       if let indices = try context.shape(1) { try GatherElements.check(indices, within: data, axis) }
+      try context.checkConstantIndices(1, sizes: [data[axis]])
     }
     if let indices = try context.shape(1), let updates = try context.shape(2) {
       guard indices.count == updates.count, zip(indices, updates).allSatisfy({ $0.isEqual(to: $1) != false }) else {
@@ -124,6 +125,7 @@ public struct ScatterND: Operator {
     guard length >= 0, length <= data.count else {
       throw .invalid("indices have \(length) parts, accepted range is 0...\(data.count)")
     }
+    try context.checkConstantIndices(1, sizes: data.prefix(length))
     let expected = indices.dropLast() + data.dropFirst(length)
     if let updates = try context.shape(2) {
       guard updates.count == expected.count, zip(updates, expected).allSatisfy({ $0.isEqual(to: $1) != false }) else {

@@ -16,13 +16,13 @@ extension Compiler {
     var report = try run(Pipelines.lossless(), on: &graph, first)
     if let text = options.prune {
       let passes = try pruning(text, options)
-      report = report.followed(by: try run(passes, on: &graph, settings))
+      report = report.followed(by: try run(passes, on: &graph, settings.after(report)))
     }
     switch options.quantize {
     case nil: break
     case .int8:
       let passes = try quantization(graph, options, &warnings)
-      report = report.followed(by: try run(passes, on: &graph, settings))
+      report = report.followed(by: try run(passes, on: &graph, settings.after(report)))
     }
     return report
   }
@@ -104,5 +104,14 @@ extension Compiler {
       settings.afterPass = { pass, graph in if pass == wanted { show(graph.text) } }
     }
     return settings
+  }
+}
+
+extension PassOptions {
+  /// The same for the pipelines that follow: edits already made count toward the limit.
+  fileprivate func after(_ report: PipelineReport) -> PassOptions {
+    var rest = self
+    rest.stopAfter = stopAfter.map { max(0, $0 - report.edits) }
+    return rest
   }
 }

@@ -52,10 +52,11 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
-    let opened = try OpenedModel(model, threads: threads.count)
+    let isTrial = samples.samples == nil && inputs.inputs.isEmpty
+    let opened = try OpenedModel(model, threads: threads.count, maxMemory: isTrial ? trialMemory : nil)
     let session = opened.session
     if verbosity.verbose { Console.line("loaded in \(Format.milliseconds(opened.loadMilliseconds))") }
-    session.timeLimit = timeout ?? (samples.samples == nil && inputs.inputs.isEmpty ? 8 : nil)
+    session.timeLimit = timeout ?? (isTrial ? 8 : nil)
     let results: [Datum]
     if let path = samples.samples {
       results = try runSamples(path, session)
@@ -64,6 +65,13 @@ struct RunCommand: ParsableCommand {
     }
     let files = try outputs.map { try OutputFiles.write(results, to: $0) }
     try report(results, session.outputs, files)
+  }
+
+  /// Bytes that a run on generated inputs may take: enough for models of the file's size, not for one that grows
+  /// without end.
+  private var trialMemory: Int {
+    let size = (try? FileManager.default.attributesOfItem(atPath: model)[.size] as? Int) ?? 0
+    return (80 << 20) + 12 * size
   }
 
   private func runSamples(_ path: String, _ session: Session) throws -> [Datum] {

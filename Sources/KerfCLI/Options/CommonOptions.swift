@@ -73,10 +73,13 @@ struct OpenedModel {
   let session: Session
   let loadMilliseconds: Double
 
-  init(_ path: String, threads: Int) throws {
+  /// `maxMemory`: bytes that arena and buffers may take.
+  init(_ path: String, threads: Int, maxMemory: Int? = nil) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    session = try Session(path: path, options: SessionOptions(threads: threads))
+    var options = SessionOptions(threads: threads)
+    options.maxMemory = maxMemory
+    session = try Session(path: path, options: options)
     loadMilliseconds = Benchmark.milliseconds(start.duration(to: clock.now))
   }
 }

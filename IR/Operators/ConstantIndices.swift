@@ -1,0 +1,12 @@
+/// Checks of indices that are constants: what would fail at every run is refused when the model is read.
+extension InferenceContext {
+  /// Throws where a constant tuple of indices (the last axis of the input) lies outside axes of known size.
+  /// `sizes` are those that the parts of a tuple index; one size checks every element on its own.
+  func checkConstantIndices(_ input: Int, sizes: some Collection<Dim>) throws(Diagnostic) {
+    guard let indices = constant(input), indices.type.isInteger, !sizes.isEmpty else { return }
+    let known = sizes.map(\.value)
+    for (position, index) in indices.integers.enumerated() {
+      if let size = known[position % known.count] { _ = try checkedIndex(index, size) }
+    }
+  }
+}
