@@ -121,7 +121,7 @@ final class GraphLowering {
       resolved.append((output, elements.compactMap { $0 }))
     }
     for (output, elements) in resolved {
-      defer_(output) { [unowned self] () throws(Diagnostic) in emitDims(output, elements, node) }
+      postpone(output) { [unowned self] () throws(Diagnostic) in emitDims(output, elements, node) }
     }
     return true
   }
@@ -140,7 +140,7 @@ final class GraphLowering {
   }
 
   /// Emits steps only when the value is asked for.
-  func defer_(_ value: ValueID, _ emit: @escaping () throws(Diagnostic) -> Void) { deferred[value] = emit }
+  func postpone(_ value: ValueID, _ emit: @escaping () throws(Diagnostic) -> Void) { deferred[value] = emit }
 
   // MARK: Values
 
@@ -349,7 +349,10 @@ extension Tensor {
   fileprivate var zeroFraction: Double {
     guard type == .float32, count > 0 else { return 0 }
     var zeros = 0
-    for index in 0..<count where bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self) << 1 == 0 { zeros += 1 }
+    for index in 0..<count {
+      let bits = bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self)
+      if bits << 1 == 0 { zeros += 1 }
+    }
     return Double(zeros) / Double(count)
   }
 }

@@ -4,12 +4,12 @@ import Kernels
 public enum Target: String, CaseIterable, Sendable {
   case native
   case portable
-  case x86_64_v2 = "x86-64-v2"
-  case x86_64_v3 = "x86-64-v3"
-  case x86_64_v4 = "x86-64-v4"
+  case x8664v2 = "x86-64-v2"
+  case x8664v3 = "x86-64-v3"
+  case x8664v4 = "x86-64-v4"
   case aarch64
-  case aarch64_dotprod = "aarch64-dotprod"
-  case aarch64_i8mm = "aarch64-i8mm"
+  case aarch64Dotprod = "aarch64-dotprod"
+  case aarch64I8mm = "aarch64-i8mm"
 
   /// Bits 1 << KERF_ISA_… of the instruction sets that kernels may use.
   public var isaMask: UInt32 {
@@ -19,12 +19,12 @@ public enum Target: String, CaseIterable, Sendable {
     let neon = Int(KERF_ISA_NEON)
     return switch self {
     case .native: kerf_isa_supported()
-    case .portable, .x86_64_v2: mask([portable])
-    case .x86_64_v3: mask([portable, avx2])
-    case .x86_64_v4: mask([portable, avx2, Int(KERF_ISA_AVX512), Int(KERF_ISA_AVX512VNNI)])
+    case .portable, .x8664v2: mask([portable])
+    case .x8664v3: mask([portable, avx2])
+    case .x8664v4: mask([portable, avx2, Int(KERF_ISA_AVX512), Int(KERF_ISA_AVX512VNNI)])
     case .aarch64: mask([portable, neon])
-    case .aarch64_dotprod: mask([portable, neon, Int(KERF_ISA_DOTPROD)])
-    case .aarch64_i8mm: mask([portable, neon, Int(KERF_ISA_DOTPROD), Int(KERF_ISA_I8MM)])
+    case .aarch64Dotprod: mask([portable, neon, Int(KERF_ISA_DOTPROD)])
+    case .aarch64I8mm: mask([portable, neon, Int(KERF_ISA_DOTPROD), Int(KERF_ISA_I8MM)])
     }
   }
 }

@@ -29,14 +29,14 @@ extension LoweringCatalog {
     }
     let y = node.outputs[0]
     if let tensor = l.weights(y) {
-      l.defer_(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
+      l.postpone(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
       return true
     }
     guard [.uint8, .int8, .uint16, .int16, .int32].contains(l.element(x)), l.computeType(y) == .float32 else {
       return false
     }
     guard try parameters(l, node, op.granularity.axis, .identity(l.rank(x))) != nil else { return false }
-    l.defer_(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.granularity.axis) }
+    l.postpone(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.granularity.axis) }
     return true
   }
 

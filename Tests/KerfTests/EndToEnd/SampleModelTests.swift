@@ -56,7 +56,7 @@ import Testing
   @Test func eightBitsAreTheSameBitsEverywhere() throws {
     let bundle = try Compiler.compile(path: Self.model, options: Self.quantized()).bundle
     let native = try Self.logits(bundle)
-    for target in [Target.portable, .x86_64_v3, .x86_64_v4, .aarch64] {
+    for target in [Target.portable, .x8664v3, .x8664v4, .aarch64] {
       #expect(try Self.logits(bundle, target) == native, "\(target)")
     }
     #expect(try Self.logits(bundle, threads: 2) == native)
