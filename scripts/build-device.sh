@@ -37,7 +37,7 @@ while IFS= read -r source; do
   objects+=("$object")
   if [ ! -e "$object" ] || [ -n "$(find "$source" "$root/Sources/Kernels" "$root/Sources/CSystem" -newer "$object" \
     \( -name '*.h' -o -name '*.def' -o -name '*.inc' -o -path "$source" \) -print -quit)" ]; then
-    "$cc" -O2 -fPIE -ffunction-sections -fdata-sections -I"$root/Sources/Kernels/include" -I"$root/Sources/CSystem/include" \
+    "$cc" -O2 -ffp-contract=off -fPIE -ffunction-sections -fdata-sections -I"$root/Sources/Kernels/include" -I"$root/Sources/CSystem/include" \
       -c "$source" -o "$object"
   fi
 done < <(find "$root/Sources/Kernels" "$root/Sources/CSystem" "$root/Sources/Device" -name '*.c' | LC_ALL=C sort)

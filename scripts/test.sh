@@ -15,7 +15,7 @@ step "build, with the explicit-import check"
 swift build "${release[@]}" --build-tests --explicit-target-dependency-import-check error
 
 step "tests"
-swift test "${release[@]}" --skip-build --parallel
+swift test "${release[@]}" --skip-build
 
 kerf=$(swift build "${release[@]}" --show-bin-path)/kerf
 
@@ -36,7 +36,9 @@ step "device"
 scripts/device-samples.sh "$kerf"
 
 step "sanitizers: address"
-swift test --scratch-path .build/address --sanitize=address --filter 'BundleTests|ONNXTests|RuntimeTests|KernelsTests.Guard'
+LSAN_OPTIONS=suppressions=$PWD/scripts/leaks.supp:print_suppressions=0 \
+  swift test --scratch-path .build/address --sanitize=address \
+  --filter 'BundleTests|ONNXTests|RuntimeTests|KernelsTests|IRTests'
 step "sanitizers: thread"
 swift test --scratch-path .build/thread --sanitize=thread --filter 'RuntimeTests'
 

@@ -50,6 +50,7 @@ extension Graph {
     switch type {
     case .tensor(let tensor):
       guard let shape = tensor.shape else { return }
+      if shape.count > 64 { throw .invalid("the result would have rank \(shape.count), accepted are 0...64") }
       for dim in shape {
         if let value = dim.value, value < 0 || value > Dim.limit {
           throw .invalid("the result would have dimension \(value)")

@@ -9,4 +9,12 @@ extension InferenceContext {
       if let size = known[position % known.count] { _ = try checkedIndex(index, size) }
     }
   }
+
+  /// Throws where an element of a constant integer input lies outside the range.
+  func checkConstant(_ input: Int, in range: ClosedRange<Int>, _ what: String) throws(Diagnostic) {
+    guard let tensor = constant(input), tensor.type.isInteger else { return }
+    for value in tensor.integers where !range.contains(value) {
+      throw .invalid("\(what) \(value) is out of range, accepted are \(range.lowerBound)...\(range.upperBound)")
+    }
+  }
 }

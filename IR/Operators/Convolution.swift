@@ -236,6 +236,10 @@ public struct ConvTranspose: WindowOperator, FusesActivation {
         throw .invalid("attribute '\(name)' has \(list.count) elements, expected \(rank)")
       }
     }
+    for (axis, padding) in (outputPadding ?? []).enumerated() {
+      guard padding >= max(window.stride(axis), window.dilation(axis)) else { continue }
+      throw .invalid("attribute 'output_padding' is \(padding), it must be less than stride or dilation")
+    }
     let weight = try context.shape(1)
     if let weight { try checkWeight(weight, input, context) }
     let given: Shape? = window.kernelShape?.map { Dim($0) }

@@ -64,9 +64,29 @@ struct DecisionForest {
       case .leaf(let index): guard leaves.indices.contains(index) else { throw .invalid("there is no leaf \(index)") }
       }
     }
+    guard isAcyclic else { throw .invalid("the nodes of a tree form a circle") }
     for vote in leaves.joined() where vote.target < 0 || vote.target >= targets {
       throw .invalid("a leaf votes for \(vote.target), accepted range is 0...\(targets - 1)")
     }
+  }
+
+  /// Whether no node leads back to itself: nodes that nothing leads to any more are taken away until none is left.
+  private var isAcyclic: Bool {
+    var incoming = [Int](repeating: 0, count: nodes.count)
+    let children = nodes.map { node in
+      [node.whenTrue, node.whenFalse].compactMap { if case .node(let index) = $0 { index } else { nil } }
+    }
+    for child in children.joined() { incoming[child] += 1 }
+    var free = incoming.indices.filter { incoming[$0] == 0 }
+    var taken = 0
+    while let index = free.popLast() {
+      taken += 1
+      for child in children[index] {
+        incoming[child] -= 1
+        if incoming[child] == 0 { free.append(child) }
+      }
+    }
+    return taken == nodes.count
   }
 
   /// The leaf a row ends in. Throws where the nodes form a circle.

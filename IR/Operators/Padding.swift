@@ -35,6 +35,12 @@ public struct Pad: Operator {
       if let padded = shape[axis].value, padded < 0 {
         throw .invalid("pads \(describe(pads)) cut more off axis \(axis) than its \(size) elements")
       }
+      if mode == .reflect, let length = size.value, length > 0 {
+        for pad in [pads[i], pads[i + axes.count]] {
+          guard let value = pad.value, value >= length else { continue }
+          throw .invalid("a reflection of \(value) does not fit axis \(axis) of \(length) elements")
+        }
+      }
       if mode != .constant, size == 0, shape[axis] != 0 {
         throw .invalid("axis \(axis) is empty, there is nothing to pad with")
       }

@@ -291,6 +291,11 @@ public struct MaxUnpool: Operator {
       throw .invalid("indices \(describe(indices)) do not have the shape of the input, \(describe(input))")
     }
     let shape = try unpooled(input)
+    if !context.has(2), let known = TensorType(element, shape).knownShape, let count = Tensor.elementCount(of: known),
+      count > 0
+    {
+      try context.checkConstant(1, in: 0...(count - 1), "index")
+    }
     guard context.has(2) else { return [.tensor(element, shape)] }
     guard let given = context.contents(2) else { return [.tensor(element, InferenceContext.unknown(shape.count))] }
     try checkDimensions(given, "output_shape")
