@@ -11,10 +11,13 @@ extension InferenceContext {
   }
 
   /// Throws where an element of a constant integer input lies outside the range.
-  func checkConstant(_ input: Int, in range: ClosedRange<Int>, _ what: String) throws(Diagnostic) {
+  func checkConstant(_ input: Int, in range: ClosedRange<Int>, _ message: (Int) -> String) throws(Diagnostic) {
     guard let tensor = constant(input), tensor.type.isInteger else { return }
-    for value in tensor.integers where !range.contains(value) {
-      throw .invalid("\(what) \(value) is out of range, accepted are \(range.lowerBound)...\(range.upperBound)")
-    }
+    for value in tensor.integers where !range.contains(value) { throw .invalid(message(value)) }
+  }
+
+  /// The same for lengths of sequences of so many steps.
+  func checkConstantLengths(_ input: Int, steps: Int) throws(Diagnostic) {
+    try checkConstant(input, in: 0...steps) { "sequence length \($0) is out of range 0...\(steps)" }
   }
 }

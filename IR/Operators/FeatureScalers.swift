@@ -162,7 +162,9 @@ public struct ArrayFeatureExtractor: Operator {
     let x = try context.tensor(0)
     guard let shape = x.shape else { return [.tensor(x.element, nil)] }
     if let columns = (shape.last ?? 1).value, columns > 0 {
-      try context.checkConstant(1, in: 0...(columns - 1), "index")
+      try context.checkConstant(1, in: 0...(columns - 1)) {
+        "index \($0) is out of range, accepted are 0...\(columns - 1)"
+      }
     }
     let count = try context.shape(1).map { product($0) } ?? .unknown
     let known = try context.shape(1)?.contains { $0.isUnknown } ?? true ? .unknown : count

@@ -294,7 +294,9 @@ public struct MaxUnpool: Operator {
     if !context.has(2), let known = TensorType(element, shape).knownShape, let count = Tensor.elementCount(of: known),
       count > 0
     {
-      try context.checkConstant(1, in: 0...(count - 1), "index")
+      try context.checkConstant(1, in: 0...(count - 1)) {
+        "index \($0) is outside the unpooled shape \(describe(known))"
+      }
     }
     guard context.has(2) else { return [.tensor(element, shape)] }
     guard let given = context.contents(2) else { return [.tensor(element, InferenceContext.unknown(shape.count))] }

@@ -112,7 +112,7 @@ extension RecurrentOperator {
       try check("B", b, [directions, hidden * Dim(2 * Self.gates)])
     }
     if let lengths = try context.has(4) ? context.shape(4) : nil { try check("sequence_lens", lengths, [batch]) }
-    if let steps = time.value { try context.checkConstant(4, in: 0...steps, "sequence length") }
+    if let steps = time.value { try context.checkConstantLengths(4, steps: steps) }
     for index in 5...6 {
       guard let state = try context.has(index) ? context.shape(index) : nil else { continue }
       let expected = recurrence.isBatchFirst ? [batch, directions, hidden] : [directions, batch, hidden]

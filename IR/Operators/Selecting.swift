@@ -214,7 +214,7 @@ public struct ReverseSequence: Operator {
     if let lengths = try context.shape(1), lengths[0].isEqual(to: shape[batchAxis]) == false {
       throw .invalid("there are \(lengths[0]) sequence lengths for \(shape[batchAxis]) batch entries")
     }
-    if let steps = shape[timeAxis].value { try context.checkConstant(1, in: 0...steps, "sequence length") }
+    if let steps = shape[timeAxis].value { try context.checkConstantLengths(1, steps: steps) }
     return [.tensor(type)]
   }
 
