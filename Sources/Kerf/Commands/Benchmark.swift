@@ -74,8 +74,10 @@ public struct Benchmark: Encodable, Sendable {
 
   /// Most memory this process ever held.
   public static func peakResidentBytes() -> Int {
-    var usage = rusage()
-    guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-    return Int(usage.ru_maxrss) * 1024
+    // Not getrusage: its figure survives exec, so it would be the parent's where that was larger.
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    let kilobytes = line?.split(separator: " ").compactMap { Int($0) }.first ?? 0
+    return kilobytes * 1024
   }
 }
