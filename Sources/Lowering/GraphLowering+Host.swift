@@ -28,7 +28,7 @@ extension GraphLowering {
     for output in node.outputs { results.append(hostResult(output)) }
     var name: [UInt8] = []
     for (index, part) in node.names.enumerated() { name += (index > 0 ? [10] : []) + part.bytes }
-    builder.add(Step(kind: .host(Array(call.embeddedText.utf8)), inputs: slots, outputs: results, name: name))
+    builder.add(Step(kind: .host(Array(call.standaloneText.utf8)), inputs: slots, outputs: results, name: name))
     record.hostCalls.append((node.label, reason))
   }
 
@@ -66,16 +66,8 @@ extension GraphLowering {
     var call = Graph(name: Name("host"))
     call.setOutputs([call.addConstant(tensor)], names: [Name("host")])
     let slot = builder.addSlot(0, [], .host)
-    builder.add(Step(kind: .host(Array(call.embeddedText.utf8)), inputs: [], outputs: [slot]))
+    builder.add(Step(kind: .host(Array(call.standaloneText.utf8)), inputs: [], outputs: [slot]))
     setHostSlot(value, slot)
     return slot
-  }
-}
-
-extension Graph {
-  /// The text with every constant in it.
-  fileprivate var embeddedText: String {
-    var printer = GraphPrinter(constants: .embedded)
-    return printer.print(self)
   }
 }
