@@ -1,9 +1,10 @@
-/// How much of a bundle is hashed before it is used. Header, section table and program always are.
+/// How much of a bundle is hashed when it is opened. Header, section table and program always are.
 public enum BundleVerification: Sendable {
   /// The hash of every section.
   case full
-  /// CRC-32C of the other sections: finds accidents, not intent.
-  case checksum
+  /// CRC-32C of the other sections, that of the weights when `checkWeights` is called: every bit that flipped is found
+  /// before it counts, and opening reads no weights. Finds accidents, not intent.
+  case beforeUse
   /// Nothing else: for a file that something else has verified.
   case table
 }
@@ -25,6 +26,15 @@ public struct BundleReader {
     try readTable()
     try checkGaps()
     for section in sections { try check(section, verification, parallel) }
+  }
+
+  /// Compares the weights with their CRC-32C. Whoever opens with `beforeUse` calls this before using them.
+  public func checkWeights(
+    parallel: (_ count: Int, _ task: (Int) -> Void) -> Void = SectionHash.serial
+  ) throws(BundleError) {
+    for section in sections where section.type == BundleFormat.Section.weights.rawValue {
+      try checkSum(section, parallel)
+    }
   }
 
   /// The bytes of a section, or nil when the bundle has none of that type.
@@ -168,10 +178,15 @@ public struct BundleReader {
         throw .damaged("the hash of section \(section.type) is wrong")
       }
     }
-    if verification == .checksum || section.length <= 1 << 20 && verification == .full {
-      guard CRC32C.checksum(slice(section)) == section.crc else {
-        throw .damaged("the checksum of section \(section.type) is wrong")
-      }
+    let isWeights = section.type == BundleFormat.Section.weights.rawValue
+    if verification == .full || verification == .beforeUse && !isWeights { try checkSum(section, parallel) }
+  }
+
+  private func checkSum(
+    _ section: BundleSection, _ parallel: (Int, (Int) -> Void) -> Void
+  ) throws(BundleError) {
+    guard CRC32C.checksum(slice(section), parallel: parallel) == section.crc else {
+      throw .damaged("the checksum of section \(section.type) is wrong")
     }
   }
 }

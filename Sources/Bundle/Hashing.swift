@@ -171,4 +171,24 @@ public enum CRC32C {
     guard let base = bytes.baseAddress else { return crc }
     return csystem_crc32c(crc, base.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
   }
+
+  /// The same, of pieces of 1 MiB side by side.
+  /// - Parameter parallel: as for `SectionHash.hash`.
+  public static func checksum(
+    _ bytes: UnsafeRawBufferPointer, parallel: (_ count: Int, _ task: (Int) -> Void) -> Void
+  ) -> UInt32 {
+    let size = SectionHash.pieceBytes
+    let count = (bytes.count + size - 1) / size
+    let sums = UnsafeMutablePointer<UInt32>.allocate(capacity: max(1, count))
+    defer { sums.deallocate() }
+    parallel(count) { index in
+      let piece = index * size..<min((index + 1) * size, bytes.count)
+      (sums + index).initialize(to: checksum(UnsafeRawBufferPointer(rebasing: bytes[piece])))
+    }
+    var result: UInt32 = 0
+    for index in 0..<count {
+      result = csystem_crc32c_join(result, sums[index], UInt64(min(size, bytes.count - index * size)))
+    }
+    return result
+  }
 }

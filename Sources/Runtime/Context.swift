@@ -51,6 +51,7 @@ public final class Context {
     hasRun = false
     try checkCount(inputs.count)
     for index in inputs.indices { try set(index, inputs[index]) }
+    try model.checkWeights()
     try executor.run()
     hasRun = true
   }
@@ -60,6 +61,7 @@ public final class Context {
     hasRun = false
     try checkCount(inputs.count)
     for index in inputs.indices { try set(index, inputs[index]) }
+    try model.checkWeights()
     try executor.run()
     hasRun = true
   }

@@ -58,18 +58,28 @@ final class MemoryBudget {
   func give(_ bytes: UInt64) { used -= bytes }
 }
 
-/// Asks running contexts to stop, from any thread.
-public final class CancelFlag: @unchecked Sendable {
+/// A flag that any thread may set and read.
+final class AtomicFlag: @unchecked Sendable {
   private let flag: UnsafeMutablePointer<Int32>
 
-  public init() {
+  init() {
     flag = .allocate(capacity: 1)
     flag.initialize(to: 0)
   }
 
   deinit { flag.deallocate() }
 
-  public func cancel() { csystem_flag_set(flag, 1) }
-  public func reset() { csystem_flag_set(flag, 0) }
-  public var isCancelled: Bool { csystem_flag_get(flag) != 0 }
+  func set(_ value: Bool) { csystem_flag_set(flag, value ? 1 : 0) }
+  var isSet: Bool { csystem_flag_get(flag) != 0 }
+}
+
+/// Asks running contexts to stop, from any thread.
+public final class CancelFlag: Sendable {
+  private let flag = AtomicFlag()
+
+  public init() {}
+
+  public func cancel() { flag.set(true) }
+  public func reset() { flag.set(false) }
+  public var isCancelled: Bool { flag.isSet }
 }

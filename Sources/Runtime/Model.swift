@@ -4,7 +4,8 @@ import Kernels
 
 /// How a model is opened.
 public struct ModelOptions: Sendable {
-  public var verification: BundleVerification = .full
+  /// With `beforeUse` the weights are checked by the first run.
+  public var verification: BundleVerification = .beforeUse
   /// Instruction sets to use (1 << KERF_ISA_…), within those of the processor and the bundle.
   public var isaMask: UInt32 = .max
   /// Threads of a pool of the model's own; ignored when `pool` is given.
@@ -43,6 +44,9 @@ public final class Model: @unchecked Sendable {
   public let pool: ThreadPool?
   let unit: LoadedProgram
   private let file: BundleFile
+  private let reader: BundleReader
+  /// Set once the weights are known to be whole. Two first runs at a time both check.
+  private let weightsAreChecked = AtomicFlag()
 
   /// Opens a bundle file; it stays mapped as long as the model lives.
   public convenience init(path: String, options: ModelOptions = ModelOptions()) throws(RuntimeError) {
@@ -81,7 +85,9 @@ public final class Model: @unchecked Sendable {
     let unit = try LoadedProgram(program, analysis, weights: weights?.baseAddress, isaMask: mask, sites: &sites)
     if sites > 0, options.provider == nil { throw Self.missingProvider(unit) }
     self.file = file
+    self.reader = reader
     self.unit = unit
+    if options.verification != .beforeUse { weightsAreChecked.set(true) }
     header = reader.header
     isaMask = mask
     weightBytes = weights?.count ?? 0
@@ -93,11 +99,19 @@ public final class Model: @unchecked Sendable {
 
   public var program: Program { unit.program }
 
+  /// Compares the weights with their checksum, once in the life of the model.
+  func checkWeights() throws(RuntimeError) {
+    if weightsAreChecked.isSet { return }
+    try bundle { () throws(BundleError) in
+      if let pool { try reader.checkWeights(parallel: pool.parallel) } else { try reader.checkWeights() }
+      try file.checkUnchanged()
+    }
+    weightsAreChecked.set(true)
+  }
+
   /// Copies a section of the bundle; nil when it has none.
   public func section(_ type: BundleFormat.Section) -> [UInt8]? {
-    do throws(BundleError) {
-      return try BundleReader(file.bytes, verification: .table).section(type).map { [UInt8]($0) }
-    } catch { return nil }
+    reader.section(type).map { [UInt8]($0) }
   }
 
   private static func port(_ port: Port, _ program: Program) -> ModelPort {

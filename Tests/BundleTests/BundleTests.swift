@@ -1,4 +1,5 @@
 import Bundle
+import CSystem
 import Testing
 
 /// A small program that uses every kind of expression, slot, attribute and step.
@@ -138,5 +139,22 @@ func open(_ bytes: [UInt8], _ verification: BundleVerification = .full) -> Resul
     #expect(SectionHash.hash(Array(bytes[..<length])) == expected)
     let backward: (Int, (Int) -> Void) -> Void = { count, task in for index in (0..<count).reversed() { task(index) } }
     #expect(bytes[..<length].withUnsafeBytes { SectionHash.hash($0, parallel: backward) } == expected)
+  }
+}
+
+@Test func checksumsJoin() {
+  var bytes = [UInt8](repeating: 0, count: 3 << 20)
+  for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index &* 2_654_435_761 >> 13) }
+  // Around the pieces of 1 MiB and the three lanes of 16 KiB.
+  for length in [0, 1, 7, 49_151, 49_152, 49_153, 98_304, 1 << 20, (1 << 20) + 5, bytes.count] {
+    bytes[..<length].withUnsafeBytes { buffer in
+      let whole = csystem_crc32c_portable(0, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(length))
+      #expect(length == 0 || CRC32C.checksum(buffer) == whole)
+      #expect(CRC32C.checksum(buffer, parallel: SectionHash.serial) == (length == 0 ? 0 : whole))
+      let head = length / 3
+      let first = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[..<head]))
+      let second = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[head...]))
+      #expect(csystem_crc32c_join(first, second, UInt64(length - head)) == CRC32C.checksum(buffer))
+    }
   }
 }

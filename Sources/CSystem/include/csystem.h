@@ -63,6 +63,8 @@ void csystem_sha256_pair(uint32_t first[8], uint32_t second[8], const uint8_t *p
 /// CRC-32C (Castagnoli), continued from `crc` (0 to begin).
 uint32_t csystem_crc32c(uint32_t crc, const uint8_t *bytes, uint64_t count);
 uint32_t csystem_crc32c_portable(uint32_t crc, const uint8_t *bytes, uint64_t count);
+/// The CRC-32C of two pieces one behind the other, of which the second has `second_count` bytes.
+uint32_t csystem_crc32c_join(uint32_t first, uint32_t second, uint64_t second_count);
 
 #ifdef __cplusplus
 }

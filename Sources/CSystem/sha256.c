@@ -5,7 +5,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__) && defined(__linux__)
-#include <arm_acle.h>
 #include <arm_neon.h>
 #include <sys/auxv.h>
 #endif
@@ -42,38 +41,6 @@ static void sha256_block(uint32_t state[8], const uint8_t *p) {
 
 void csystem_sha256_blocks_portable(uint32_t state[8], const uint8_t *bytes, uint64_t blocks) {
   for (uint64_t i = 0; i < blocks; i++) sha256_block(state, bytes + 64 * i);
-}
-
-// CRC-32C, one byte of table lookup at a time over eight tables: eight bytes a step.
-static uint32_t crc_tables[8][256];
-static int32_t crc_ready;
-
-static void crc_prepare(void) {
-  if (__atomic_load_n(&crc_ready, __ATOMIC_ACQUIRE)) return;
-  for (uint32_t i = 0; i < 256; i++) {
-    uint32_t c = i;
-    for (int k = 0; k < 8; k++) c = c & 1 ? c >> 1 ^ 0x82f63b78u : c >> 1;
-    __atomic_store_n(&crc_tables[0][i], c, __ATOMIC_RELAXED);
-  }
-  for (int t = 1; t < 8; t++) {
-    for (uint32_t i = 0; i < 256; i++) {
-      uint32_t c = __atomic_load_n(&crc_tables[t - 1][i], __ATOMIC_RELAXED);
-      __atomic_store_n(&crc_tables[t][i], c >> 8 ^ __atomic_load_n(&crc_tables[0][c & 255], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-    }
-  }
-  __atomic_store_n(&crc_ready, 1, __ATOMIC_RELEASE);
-}
-
-uint32_t csystem_crc32c_portable(uint32_t crc, const uint8_t *bytes, uint64_t count) {
-  crc_prepare();
-  uint32_t c = ~crc;
-  for (; count >= 8; count -= 8, bytes += 8) {
-    uint32_t low = c ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24);
-    c = crc_tables[7][low & 255] ^ crc_tables[6][low >> 8 & 255] ^ crc_tables[5][low >> 16 & 255] ^ crc_tables[4][low >> 24] ^
-        crc_tables[3][bytes[4]] ^ crc_tables[2][bytes[5]] ^ crc_tables[1][bytes[6]] ^ crc_tables[0][bytes[7]];
-  }
-  for (; count > 0; count--) c = c >> 8 ^ crc_tables[0][(c ^ *bytes++) & 255];
-  return ~c;
 }
 
 #if defined(__x86_64__)
@@ -145,39 +112,20 @@ SHA_TARGET static void sha256_pair_x86(uint32_t first[8], uint32_t second[8], co
   sha_end(&s, first), sha_end(&t, second);
 }
 
-__attribute__((target("sse4.2"))) static uint32_t crc32c_x86(uint32_t crc, const uint8_t *p, uint64_t count) {
-  uint64_t c = ~crc;
-  for (; count >= 8; count -= 8, p += 8) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-    c = _mm_crc32_u64(c, word);
-  }
-  uint32_t d = (uint32_t)c;
-  for (; count > 0; count--) d = _mm_crc32_u8(d, *p++);
-  return ~d;
-}
-
 #include <cpuid.h>
 static int has_sha(void) {
   unsigned a, b, c, d;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 29 & 1)) return 0;
   return __get_cpuid(1, &a, &b, &c, &d) && (c >> 19 & 1) && (c >> 9 & 1);
 }
-static int has_crc(void) {
-  unsigned a, b, c, d;
-  return __get_cpuid(1, &a, &b, &c, &d) && (c >> 20 & 1);
-}
 #define HARDWARE_SHA sha256_x86
-#define HARDWARE_CRC crc32c_x86
 
 #elif defined(__aarch64__) && defined(__linux__)
 
 #if defined(__clang__)
 #define ARM_SHA __attribute__((target("sha2")))
-#define ARM_CRC __attribute__((target("crc")))
 #else
 #define ARM_SHA __attribute__((target("+crypto")))
-#define ARM_CRC __attribute__((target("+crc")))
 #endif
 
 ARM_SHA static void sha256_arm(uint32_t state[8], const uint8_t *p, uint64_t blocks) {
@@ -198,21 +146,8 @@ ARM_SHA static void sha256_arm(uint32_t state[8], const uint8_t *p, uint64_t blo
   vst1q_u32(state, abcd), vst1q_u32(state + 4, efgh);
 }
 
-ARM_CRC static uint32_t crc32c_arm(uint32_t crc, const uint8_t *p, uint64_t count) {
-  uint32_t c = ~crc;
-  for (; count >= 8; count -= 8, p += 8) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-    c = __crc32cd(c, word);
-  }
-  for (; count > 0; count--) c = __crc32cb(c, *p++);
-  return ~c;
-}
-
 static int has_sha(void) { return (getauxval(16) >> 6 & 1) != 0; }   // AT_HWCAP, HWCAP_SHA2
-static int has_crc(void) { return (getauxval(16) >> 7 & 1) != 0; }   // HWCAP_CRC32
 #define HARDWARE_SHA sha256_arm
-#define HARDWARE_CRC crc32c_arm
 #endif
 
 #ifdef HARDWARE_SHA
@@ -225,7 +160,7 @@ static int known(int32_t *answer, int (*ask)(void)) {
   }
   return a == 2;
 }
-static int32_t sha_answer, crc_answer;
+static int32_t sha_answer;
 #endif
 
 void csystem_sha256_blocks(uint32_t state[8], const uint8_t *bytes, uint64_t blocks) {
@@ -247,11 +182,4 @@ void csystem_sha256_pair(uint32_t first[8], uint32_t second[8], const uint8_t *p
 #endif
   csystem_sha256_blocks(first, p, blocks);
   csystem_sha256_blocks(second, q, blocks);
-}
-
-uint32_t csystem_crc32c(uint32_t crc, const uint8_t *bytes, uint64_t count) {
-#ifdef HARDWARE_CRC
-  if (known(&crc_answer, has_crc)) return HARDWARE_CRC(crc, bytes, count);
-#endif
-  return csystem_crc32c_portable(crc, bytes, count);
 }

@@ -1,0 +1,65 @@
+import Bundle
+import Kernels
+import Runtime
+import Testing
+
+/// x + w, where w are eight numbers in the weights.
+private func addition() -> (Program, [UInt8]) {
+  var builder = ProgramBuilder()
+  let x = builder.input("x", KERF_I64, [8])
+  let dims = builder.program.slots[Int(x)].dims
+  let w = builder.slot(KERF_I64, dims, .weights(offset: 0, length: 64))
+  let y = builder.slot(KERF_I64, dims)
+  builder.add(x, w, y)
+  builder.output("y", y)
+  return (builder.program, (0..<64).map { UInt8($0 % 8 == 0 ? $0 : 0) })
+}
+
+private let ones = Tensor.int64([8], [Int64](repeating: 1, count: 8))
+
+/// Why a bundle is refused, at open or by the first run; nil when it runs.
+private func refusal(_ bytes: [UInt8], verification: BundleVerification = .beforeUse) -> (atOpen: Bool, text: String)? {
+  var options = ModelOptions()
+  options.verification = verification
+  let context: Context
+  do throws(RuntimeError) {
+    context = Context(try Model(bytes: bytes, options: options))
+  } catch { return (true, error.description) }
+  let text = context.refusal([ones])
+  return text == "no error" ? nil : (false, text)
+}
+
+@Test func flippedWeightsAreRefusedByTheFirstRun() throws {
+  let (program, weights) = addition()
+  var bytes = try bundle(program, weights: weights)
+  #expect(refusal(bytes) == nil)
+  bytes[bytes.count - 1] ^= 1
+  let late = refusal(bytes)
+  #expect(late?.atOpen == false)
+  #expect(late?.text == "bundle is damaged: the checksum of section 2 is wrong")
+  #expect(refusal(bytes, verification: .full)?.atOpen == true)
+  #expect(refusal(bytes, verification: .table) == nil)
+}
+
+@Test func everyBitFlipIsRefusedBeforeAnOutput() throws {
+  let (program, weights) = addition()
+  var bytes = try bundle(program, weights: weights)
+  for index in bytes.indices {
+    for bit in 0..<8 where index < 1024 || index >= 4096 || bit == index % 8 {
+      bytes[index] ^= 1 << bit
+      if refusal(bytes) == nil { Issue.record("bit \(bit) of byte \(index)") }
+      bytes[index] ^= 1 << bit
+    }
+  }
+}
+
+@Test func aRefusedModelStaysRefused() throws {
+  let (program, weights) = addition()
+  var bytes = try bundle(program, weights: weights)
+  bytes[bytes.count - 8] ^= 4
+  let context = Context(try Model(bytes: bytes))
+  for _ in 0..<2 {
+    #expect(context.refusal([ones]) != "no error")
+    #expect(context.tensor(0) == nil)
+  }
+}
