@@ -134,6 +134,10 @@ static void run_slot(void *context, int64_t slot) {
 
 void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool) {
   if (g->m <= 0 || g->n <= 0) return;
+  if (g->m == 1 && g->a && !g->segment) {
+    kerf_gemm_run_row(g, isa, pool);
+    return;
+  }
   job j = {g, isa, choose(g->m, g->n, g->k, !g->a, g->segment), scratch};
   const double work = (double)g->m * (double)g->n * (double)kerf_max(g->k, 1);
   kerf_parallel(work > 2e6 ? pool : NULL, run_slot, &j, j.p.slots);

@@ -30,6 +30,8 @@ typedef struct kerf_gemm_isa {
   /// acc[i] = a[k] . b[i][k] for i < count; the rows of b are ldb apart.
   void (*dots)(int64_t k, const float *a, const float *b, int64_t ldb, int count, float *acc);
   kerf_unary_fn unary;
+  /// acc[panels * 16] = a[k] * B[k, panels * 16], packed.
+  void (*row)(int64_t k, const float *a, const float *b, int64_t panels, float *acc);
 } kerf_gemm_isa;
 
 extern const kerf_gemm_isa kerf_gemm_isa_portable, kerf_gemm_isa_avx2, kerf_gemm_isa_avx512, kerf_gemm_isa_neon;
@@ -58,6 +60,9 @@ typedef struct kerf_gemm {
 uint64_t kerf_gemm_scratch(int64_t m, int64_t n, int64_t k, bool gathered);
 uint64_t kerf_gemm_scratch_segments(int64_t m, int64_t n, int64_t k, int64_t segment);
 void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool);
+
+/// The product of one row (m is 1, A is given), which is nothing but reading B.
+void kerf_gemm_run_row(const kerf_gemm *g, const kerf_gemm_isa *isa, kerf_pool *pool);
 
 int kerf_run_gemm(const kerf_call *call, const kerf_gemm_isa *isa);
 

@@ -140,7 +140,8 @@ static void store_general(int rows, int columns, float *acc, float *y, const flo
       float *at = acc + i * width + j;
       vstore(at, before(vload(at), bias ? bias + j : NULL, r1 ? r1 + i * ldy + j : NULL, columns - j));
     }
-  for (int i = 0; i < rows; i++) KERF_FN(kerf_unary)(acc + i * width, acc + i * width, columns, act);
+  if (columns > width - VW) KERF_FN(kerf_unary)(acc, acc, rows * width, act);  // the rows follow each other
+  else for (int i = 0; i < rows; i++) KERF_FN(kerf_unary)(acc + i * width, acc + i * width, columns, act);
   for (int i = 0; i < rows; i++)
     store_row(2, columns, acc + i * width, y + i * ldy, NULL, NULL, r2 ? r2 + i * ldy : NULL, act);
 }
@@ -180,6 +181,26 @@ static void dots(int64_t k, const float *a, const float *b, int64_t ldb, int cou
   }
 }
 
-const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, dots, KERF_FN(kerf_unary)};
+/// Panels side by side: enough sums to hide the latency of the multiply-add, enough streams to keep memory busy.
+static void row(int64_t k, const float *a, const float *b, int64_t panels, float *acc) {
+  enum { TOGETHER = VW == 16 ? 8 : 4 };
+  const int64_t stride = k * KERF_PANEL;
+  for (; panels >= TOGETHER; panels -= TOGETHER, b += TOGETHER * stride, acc += TOGETHER * KERF_PANEL) {
+    vf c[TOGETHER * PV];
+    KERF_UNROLL
+    for (int j = 0; j < TOGETHER * PV; j++) c[j] = vzero();
+    const float *at = b;
+    for (int64_t p = 0; p < k; p++, at += KERF_PANEL) {
+      const vf v = vset(a[p]);
+      KERF_UNROLL
+      for (int j = 0; j < TOGETHER * PV; j++) c[j] = vfma(v, vload(at + (j / PV) * stride + (j % PV) * VW), c[j]);
+    }
+    KERF_UNROLL
+    for (int j = 0; j < TOGETHER * PV; j++) vstore(acc + j * VW, c[j]);
+  }
+  for (; panels > 0; panels--, b += stride, acc += KERF_PANEL) tile(1, 1, k, a, k, b, KERF_PANEL, stride, acc, 1);
+}
+
+const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, dots, KERF_FN(kerf_unary), row};
 
 int KERF_FN(kerf_run_gemm_f32)(const kerf_call *call) { return kerf_run_gemm(call, &KERF_FN(kerf_gemm_isa)); }

@@ -13,36 +13,42 @@ int kerf_prepare_gru_f32(const kerf_call *call, uint64_t *scratch_bytes) {
 /// z and r of sequence b, in place in the products; reset state r * h to `extra`.
 static void update_gates(kerf_recurrent_state *s, int64_t b) {
   const kerf_recurrent *r = s->r;
-  const int64_t n = r->h;
-  float *p = s->products + b * 3 * n;
-  const float *inputs = s->inputs + b * 3 * n;
-  for (int64_t i = 0; i < 2 * n; i++) p[i] += inputs[i];
+  const int64_t n = r->pitch;
+  float *p = s->products + b * r->width;
+  const float *inputs = s->inputs + b * r->width;
+  for (int64_t i = 0; i < 2 * n; i++) p[i] += inputs[i] + (s->bias[i] + s->bias_r[i]);
   kerf_recurrent_activate(r, p, &r->acts[2 * s->direction]);
   kerf_recurrent_activate(r, p + n, &r->acts[2 * s->direction]);
-  for (int64_t i = 0; i < n; i++) s->extra[b * n + i] = p[n + i] * s->h[b * n + i];
+  for (int64_t i = 0; i < r->h; i++) s->extra[b * n + i] = p[n + i] * s->h[b * n + i];
 }
 
 /// The candidate and the new state of sequence b.
 static void update_state(kerf_recurrent_state *s, int64_t b) {
   const kerf_recurrent *r = s->r;
-  const int64_t n = r->h;
-  float *z = s->products + b * 3 * n, *reset = z + n, *candidate = z + 2 * n, *h = s->h + b * n;
-  const float *inputs = s->inputs + b * 3 * n + 2 * n;
-  for (int64_t i = 0; i < n; i++) candidate[i] = inputs[i] + (r->flag ? reset[i] : 1) * candidate[i];
+  const int64_t n = r->pitch;
+  float *z = s->products + b * r->width, *reset = z + n, *candidate = z + 2 * n, *h = s->h + b * n;
+  const float *inputs = s->inputs + b * r->width + 2 * n, *bias = s->bias + 2 * n, *bias_r = s->bias_r + 2 * n;
+  for (int64_t i = 0; i < r->h; i++)
+    candidate[i] = inputs[i] + bias[i] + (r->flag ? reset[i] : 1) * (candidate[i] + bias_r[i]);
   kerf_recurrent_activate(r, candidate, &r->acts[2 * s->direction + 1]);
-  for (int64_t i = 0; i < n; i++) h[i] = (1 - z[i]) * candidate[i] + z[i] * h[i];
+  for (int64_t i = 0; i < r->h; i++) h[i] = (1 - z[i]) * candidate[i] + z[i] * h[i];
 }
 
 static void step(kerf_recurrent_state *s) {
   const kerf_recurrent *r = s->r;
-  kerf_recurrent_product(s, s->h, 0, r->flag ? 3 : 2, s->products);
-  for (int64_t b = 0; b < r->b; b++)
-    if (kerf_recurrent_active(s, b)) update_gates(s, b);
-  if (!r->flag) kerf_recurrent_product(s, s->extra, 2, 1, s->products);
+  kerf_recurrent_product(s, s->h, 0, r->flag ? 3 : 2);
+  for (int64_t b = 0; b < r->b; b++) {
+    if (!kerf_recurrent_active(s, b)) continue;
+    if (r->cell && r->flag)
+      r->cell(r->pitch, s->inputs + b * r->width, s->products + b * r->width, s->bias, s->bias_r, s->h + b * r->pitch, NULL);
+    else update_gates(s, b);
+  }
+  if (r->cell && r->flag) return;
+  if (!r->flag) kerf_recurrent_product(s, s->extra, 2, 1);
   for (int64_t b = 0; b < r->b; b++)
     if (kerf_recurrent_active(s, b)) update_state(s, b);
 }
 
-int kerf_run_gru(const kerf_call *call, const kerf_gemm_isa *isa) {
-  return kerf_run_recurrent(call, &layout, isa, step);
+int kerf_run_gru(const kerf_call *call, const kerf_gemm_isa *isa, kerf_recurrent_cell_fn usual) {
+  return kerf_run_recurrent(call, &layout, isa, step, usual);
 }

@@ -15,10 +15,10 @@ static void add_product(float *p, const float *a, const float *b, int64_t n) {
   for (int64_t i = 0; i < n; i++) p[i] += a[i] * b[i];
 }
 
-/// One sequence: p holds the sums of the four gates; h and c are replaced.
+/// One sequence: p holds the sums of the four gates, a pitch apart; h and c are replaced.
 static void cell(const kerf_recurrent *r, const kerf_act *acts, const float *peephole, float *p, float *h, float *c) {
   const int64_t n = r->h;
-  float *in = p, *out = p + n, *forget = p + 2 * n, *candidate = p + 3 * n;
+  float *in = p, *out = p + r->pitch, *forget = p + 2 * r->pitch, *candidate = p + 3 * r->pitch;
   if (peephole) add_product(in, peephole, c, n);
   kerf_recurrent_activate(r, in, &acts[0]);
   if (r->flag) {
@@ -38,16 +38,20 @@ static void cell(const kerf_recurrent *r, const kerf_act *acts, const float *pee
 static void step(kerf_recurrent_state *s) {
   const kerf_recurrent *r = s->r;
   const float *peephole = r->peephole ? r->peephole + s->direction * 3 * r->h : NULL;
-  kerf_recurrent_product(s, s->h, 0, 4, s->products);
+  kerf_recurrent_product(s, s->h, 0, 4);
   for (int64_t b = 0; b < r->b; b++) {
     if (!kerf_recurrent_active(s, b)) continue;
-    float *p = s->products + b * 4 * r->h;
-    const float *inputs = s->inputs + b * 4 * r->h;
-    for (int64_t i = 0; i < 4 * r->h; i++) p[i] += inputs[i];
-    cell(r, &r->acts[3 * s->direction], peephole, p, s->h + b * r->h, s->c + b * r->h);
+    float *p = s->products + b * r->width, *h = s->h + b * r->pitch, *c = s->c + b * r->pitch;
+    const float *inputs = s->inputs + b * r->width;
+    if (r->cell && !r->flag) {
+      r->cell(r->pitch, inputs, p, s->bias, NULL, h, c);
+      continue;
+    }
+    for (int64_t i = 0; i < r->width; i++) p[i] += inputs[i] + s->bias[i];
+    cell(r, &r->acts[3 * s->direction], peephole, p, h, c);
   }
 }
 
-int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa) {
-  return kerf_run_recurrent(call, &layout, isa, step);
+int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa, kerf_recurrent_cell_fn usual) {
+  return kerf_run_recurrent(call, &layout, isa, step, usual);
 }

@@ -9,46 +9,49 @@ enum { CHUNK_FLOATS = 128 * 1024 };
 
 kerf_recurrent_sizes kerf_recurrent_scratch(const kerf_recurrent *r) {
   kerf_recurrent_sizes s;
-  const int64_t width = r->gates * r->h, step = kerf_max(1, r->b * width);
+  const int64_t step = kerf_max(1, r->b * r->width);
   s.chunk = kerf_max(1, kerf_min(r->t, CHUNK_FLOATS / step));
-  s.inputs = kerf_align((uint64_t)(s.chunk * r->b * width) * sizeof(float));
-  s.products = kerf_align((uint64_t)(r->b * width) * sizeof(float));
-  s.row = kerf_align((uint64_t)(r->b * r->h) * sizeof(float));
+  s.inputs = kerf_align((uint64_t)(s.chunk * step) * sizeof(float));
+  s.products = kerf_align((uint64_t)step * sizeof(float));
+  s.bias = kerf_align((uint64_t)r->width * sizeof(float));
+  s.row = kerf_align((uint64_t)(r->b * r->pitch) * sizeof(float));
   s.gemm = 0;
   for (int gates = 1; gates <= r->gates; gates++) {
-    const uint64_t w = kerf_gemm_scratch(s.chunk * r->b, gates * r->h, r->i, true);
-    const uint64_t direct = kerf_gemm_scratch(s.chunk * r->b, gates * r->h, r->i, false);
-    const uint64_t u = kerf_gemm_scratch(r->b, gates * r->h, r->h, false);
+    const uint64_t w = kerf_gemm_scratch(s.chunk * r->b, gates * r->pitch, r->i, true);
+    const uint64_t direct = kerf_gemm_scratch(s.chunk * r->b, gates * r->pitch, r->i, false);
+    const uint64_t u = kerf_gemm_scratch(r->b, gates * r->pitch, r->h, false);
     const uint64_t most = w > direct ? w : direct;
     if (most > s.gemm) s.gemm = most;
     if (u > s.gemm) s.gemm = u;
   }
   s.gemm = kerf_align(s.gemm);
-  s.total = s.inputs + s.products + 3 * s.row + s.gemm;
+  s.total = s.inputs + s.products + 2 * s.bias + 3 * s.row + s.gemm;
   return s;
 }
 
-/// Columns of gate ..< gate + count. Gates whose panels follow each other without a gap are one product.
-static void multiply(const kerf_recurrent *r, kerf_gemm *g, const char *packed, const float *bias, int gate, int count,
-                     float *out, char *scratch) {
-  const uint64_t one = kerf_pack_gemm_f32_size(g->k, r->h);
-  const int together = r->h % KERF_PANEL == 0 && g->k > 0 ? count : 1;
-  for (int i = gate; i < gate + count; i += together) {
-    g->n = r->h * together;
-    g->b = (const float *)(packed + one * (uint64_t)i);
-    g->epilogue = (kerf_epilogue){.bias = bias ? bias + i * r->h : NULL};
-    g->y = out + i * r->h;
-    g->ldy = r->gates * r->h;
-    kerf_gemm_run(g, r->isa, scratch, NULL);
+enum { ROW_PANELS = 8 };
+
+/// One row: some panels after the others, backwards in every other step, so that those used last are still in the cache.
+static void multiply_row(const kerf_recurrent_state *s, const float *row, const float *b, int64_t panels, float *out) {
+  const kerf_recurrent *r = s->r;
+  const int64_t count = kerf_ceil_div(panels, ROW_PANELS);
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t at = (s->step & 1 ? count - 1 - i : i) * ROW_PANELS;
+    r->isa->row(r->h, row, b + at * KERF_PANEL * r->h, kerf_min(ROW_PANELS, panels - at), out + at * KERF_PANEL);
   }
 }
 
-void kerf_recurrent_product(const kerf_recurrent_state *s, const float *rows, int gate, int count, float *out) {
+void kerf_recurrent_product(const kerf_recurrent_state *s, const float *rows, int gate, int count) {
   const kerf_recurrent *r = s->r;
-  kerf_gemm g = {.m = r->b, .k = r->h, .a = rows, .lda = r->h};
-  const char *packed = r->rw + kerf_pack_gemm_f32_size(r->h, r->h) * (uint64_t)(s->direction * r->gates);
-  const float *bias = r->bias_r ? r->bias_r + s->direction * r->gates * r->h : NULL;
-  multiply(r, &g, packed, bias, gate, count, out, s->scratch);
+  const float *packed = (const float *)(const void *)r->rw + (s->direction * r->gates + gate) * r->pitch * r->h;
+  float *out = s->products + gate * r->pitch;
+  if (r->b == 1) {
+    multiply_row(s, rows, packed, count * r->pitch / KERF_PANEL, out);
+    return;
+  }
+  const kerf_gemm g = {.m = r->b, .n = count * r->pitch, .k = r->h, .a = rows, .lda = r->pitch, .b = packed, .y = out,
+                       .ldy = r->width};
+  kerf_gemm_run(&g, r->isa, s->scratch, NULL);
 }
 
 void kerf_recurrent_activate(const kerf_recurrent *r, float *p, const kerf_act *act) {
@@ -79,16 +82,16 @@ static void gather(const void *source, int64_t row, int64_t rows, int64_t k0, in
   }
 }
 
-/// inputs[steps, B, gates * H] of steps first ..< first + steps.
+/// inputs[steps, B, width] of steps first ..< first + steps.
 static void multiply_inputs(const kerf_recurrent_state *s, int64_t first, int64_t steps, float *inputs) {
   const kerf_recurrent *r = s->r;
   const reversed source = {r, first};
-  kerf_gemm g = {.m = steps * r->b, .k = r->i, .lda = r->i, .gather = gather, .source = &source};
+  kerf_gemm g = {.m = steps * r->b, .n = r->width, .k = r->i, .lda = r->i, .gather = gather, .source = &source};
   g.a = s->reverse ? NULL : r->x + first * r->b * r->i;
   if (r->i == 0) g.a = inputs;  // nothing is read
-  const char *packed = r->w + kerf_pack_gemm_f32_size(r->i, r->h) * (uint64_t)(s->direction * r->gates);
-  const float *bias = r->bias ? r->bias + s->direction * r->gates * r->h : NULL;
-  multiply(r, &g, packed, bias, 0, r->gates, inputs, s->scratch);
+  g.b = (const float *)(const void *)r->w + s->direction * r->width * r->i;
+  g.y = inputs, g.ldy = r->width;
+  kerf_gemm_run(&g, r->isa, s->scratch, NULL);
 }
 
 static void write_step(const kerf_recurrent_state *s) {
@@ -96,7 +99,7 @@ static void write_step(const kerf_recurrent_state *s) {
   for (int64_t b = 0; b < r->b && r->y; b++) {
     if (!kerf_recurrent_active(s, b)) continue;
     const int64_t t = time_of(r, s->reverse, s->step, b);
-    memcpy(r->y + ((t * r->directions + s->direction) * r->b + b) * r->h, s->h + b * r->h,
+    memcpy(r->y + ((t * r->directions + s->direction) * r->b + b) * r->h, s->h + b * r->pitch,
            (size_t)r->h * sizeof(float));
   }
 }
@@ -108,9 +111,18 @@ static void clear_tails(const kerf_recurrent *r, int64_t direction) {
       memset(r->y + ((t * r->directions + direction) * r->b + b) * r->h, 0, (size_t)r->h * sizeof(float));
 }
 
-static void start(float *state, const float *initial, int64_t direction, int64_t n) {
-  if (initial) memcpy(state, initial + direction * n, (size_t)n * sizeof *state);
-  else memset(state, 0, (size_t)n * sizeof *state);
+/// rows[count, H] at the pitch, zeros behind them and where there are none.
+static void spread(const kerf_recurrent *r, const float *rows, int64_t count, float *out) {
+  memset(out, 0, (size_t)(count * r->pitch) * sizeof *out);
+  for (int64_t i = 0; i < count && rows; i++) memcpy(out + i * r->pitch, rows + i * r->h, (size_t)r->h * sizeof *out);
+}
+
+static const float *part(const float *all, int64_t direction, int64_t rows, int64_t h) {
+  return all ? all + direction * rows * h : NULL;
+}
+
+static void gather_state(const kerf_recurrent *r, const float *state, float *out) {
+  for (int64_t b = 0; b < r->b && out; b++) memcpy(out + b * r->h, state + b * r->pitch, (size_t)r->h * sizeof *out);
 }
 
 typedef struct job {
@@ -123,29 +135,32 @@ static void run_direction(void *context, int64_t direction) {
   const kerf_recurrent *r = j->r;
   const kerf_recurrent_sizes sizes = kerf_recurrent_scratch(r);
   char *at = j->scratch + sizes.total * (uint64_t)direction;
-  const int64_t n = r->b * r->h;
   kerf_recurrent_state s = {.r = r, .direction = (int)direction, .reverse = r->direction == 1 || direction == 1};
   float *inputs = (float *)at;
   s.products = (float *)(at += sizes.inputs);
-  s.h = (float *)(at += sizes.products);
+  s.bias = (float *)(at += sizes.products);
+  s.bias_r = (float *)(at += sizes.bias);
+  s.h = (float *)(at += sizes.bias);
   s.c = (float *)(at += sizes.row);
   s.extra = (float *)(at += sizes.row);
   s.scratch = at + sizes.row;
-  start(s.h, r->h0, direction, n);
-  start(s.c, r->c0, direction, n);
-  memset(s.extra, 0, (size_t)n * sizeof(float));
+  spread(r, part(r->bias, direction, r->gates, r->h), r->gates, s.bias);
+  spread(r, part(r->bias_r, direction, r->gates, r->h), r->gates, s.bias_r);
+  spread(r, part(r->h0, direction, r->b, r->h), r->b, s.h);
+  spread(r, part(r->c0, direction, r->b, r->h), r->b, s.c);
+  spread(r, NULL, r->b, s.extra);
   clear_tails(r, direction);
   for (int64_t first = 0; first < r->t; first += sizes.chunk) {
     const int64_t steps = kerf_min(sizes.chunk, r->t - first);
     multiply_inputs(&s, first, steps, inputs);
     for (s.step = first; s.step < first + steps; s.step++) {
-      s.inputs = inputs + (s.step - first) * n * r->gates;
+      s.inputs = inputs + (s.step - first) * r->b * r->width;
       r->step(&s);
       write_step(&s);
     }
   }
-  if (r->yh) memcpy(r->yh + direction * n, s.h, (size_t)n * sizeof(float));
-  if (r->yc) memcpy(r->yc + direction * n, s.c, (size_t)n * sizeof(float));
+  gather_state(r, s.h, (float *)part(r->yh, direction, r->b, r->h));
+  gather_state(r, s.c, (float *)part(r->yc, direction, r->b, r->h));
 }
 
 static const void *input_data(const kerf_call *call, int i) {
@@ -155,8 +170,15 @@ static float *output_data(const kerf_call *call, int i) {
   return i < call->output_count && kerf_output(call, i) ? call->outputs[i]->data : NULL;
 }
 
+/// Sigmoid, then tanh, in all directions.
+static bool has_usual_activations(const kerf_recurrent *r, const kerf_recurrent_layout *l) {
+  for (int i = 0; i < l->acts_per_direction * r->directions; i++)
+    if (r->acts[i].function != (i % l->acts_per_direction == 0 ? KERF_UNARY_SIGMOID : KERF_UNARY_TANH)) return false;
+  return r->clip == 0;
+}
+
 int kerf_run_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, const kerf_gemm_isa *isa,
-                       kerf_recurrent_step_fn step) {
+                       kerf_recurrent_step_fn step, kerf_recurrent_cell_fn cell) {
   kerf_recurrent r = {.isa = isa, .step = step};
   KERF_TRY(kerf_read_recurrent(call, l, &r));
   if (r.b == 0 || r.h == 0) return KERF_OK;
@@ -165,6 +187,7 @@ int kerf_run_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, co
   r.h0 = input_data(call, l->h0), r.c0 = input_data(call, l->c0);
   r.peephole = input_data(call, l->peephole), r.lengths = input_data(call, l->lengths);
   r.y = output_data(call, 0), r.yh = output_data(call, 1), r.yc = r.has_c ? output_data(call, 2) : NULL;
+  if (cell && !r.peephole && has_usual_activations(&r, l)) r.cell = cell;
   job j = {&r, call->scratch};
   const double work = (double)r.t * (double)r.b * (double)r.h * (double)r.gates * (double)(r.h + r.i);
   kerf_parallel(work > 1e6 ? call->pool : NULL, run_direction, &j, r.directions);

@@ -32,6 +32,7 @@ int kerf_read_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, k
   r->flag = l->flag >= 0 && kerf_int(call, l->flag) != 0;
   KERF_REQUIRE(x->rank == 3 && x->dims[2] == r->i, KERF_BAD_SHAPE);
   r->t = x->dims[0], r->b = x->dims[1];
+  r->pitch = kerf_ceil_div(r->h, KERF_PANEL) * KERF_PANEL, r->width = r->gates * r->pitch;
   return KERF_OK;
 }
 
@@ -59,7 +60,7 @@ int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *l
   KERF_TRY(check_dims(kerf_output(call, 0), KERF_F32, 4, r.t, r.directions, r.b, r.h));
   for (int i = 1; i < l->outputs; i++)
     KERF_TRY(check_dims(kerf_output(call, i), KERF_F32, 3, r.directions, r.b, r.h, 0));
-  KERF_REQUIRE(kerf_product(r.b, r.h, &size) && kerf_product(size, 64, &size), KERF_BAD_SHAPE);
+  KERF_REQUIRE(kerf_product(r.b, r.pitch, &size) && kerf_product(size, 64, &size), KERF_BAD_SHAPE);
   KERF_REQUIRE(kerf_product(r.b, kerf_max(r.i, 1), &size), KERF_BAD_SHAPE);
   const kerf_recurrent_sizes s = kerf_recurrent_scratch(&r);
   *scratch_bytes = s.total * (uint64_t)r.directions;

@@ -6,7 +6,7 @@
 
 typedef struct kerf_recurrent_sizes {
   int64_t chunk;  // steps whose inputs are multiplied with W at a time
-  uint64_t inputs, products, row, gemm, total;  // bytes; `row` three times: h, c, extra
+  uint64_t inputs, products, bias, row, gemm, total;  // bytes; `bias` twice, `row` three times: h, c, extra
 } kerf_recurrent_sizes;
 
 kerf_recurrent_sizes kerf_recurrent_scratch(const kerf_recurrent *r);

@@ -12,16 +12,16 @@ int kerf_prepare_rnn_f32(const kerf_call *call, uint64_t *scratch_bytes) {
 
 static void step(kerf_recurrent_state *s) {
   const kerf_recurrent *r = s->r;
-  kerf_recurrent_product(s, s->h, 0, 1, s->products);
+  kerf_recurrent_product(s, s->h, 0, 1);
   for (int64_t b = 0; b < r->b; b++) {
     if (!kerf_recurrent_active(s, b)) continue;
-    float *p = s->products + b * r->h;
-    for (int64_t i = 0; i < r->h; i++) p[i] += s->inputs[b * r->h + i];
+    float *p = s->products + b * r->pitch;
+    for (int64_t i = 0; i < r->h; i++) p[i] += s->inputs[b * r->pitch + i] + s->bias[i];
     kerf_recurrent_activate(r, p, &r->acts[s->direction]);
-    memcpy(s->h + b * r->h, p, (size_t)r->h * sizeof *p);
+    memcpy(s->h + b * r->pitch, p, (size_t)r->h * sizeof *p);
   }
 }
 
 int kerf_run_rnn(const kerf_call *call, const kerf_gemm_isa *isa) {
-  return kerf_run_recurrent(call, &layout, isa, step);
+  return kerf_run_recurrent(call, &layout, isa, step, NULL);
 }
