@@ -5,7 +5,7 @@ public enum Pipelines {
   /// Without loss: changes no value beyond floating-point reassociation. For every model, before any compression.
   public static func lossless() -> Pipeline {
     // Twice: fusions uncover more to simplify, as a scale folded into weights that a transpose stood before.
-    simplify() + recover() + fuse() + simplify() + fuse() + cleanUp()
+    simplify() + recover() + fuse() + attention() + simplify() + fuse() + cleanUp()
   }
 
   /// Constants, shapes, no-ops and layout changes.
@@ -55,6 +55,9 @@ public enum Pipelines {
       RulePass(FuseActivation()),
     ])
   }
+
+  /// Between the fusions: scales and transposes are then in the products, and what attention leaves can be simplified.
+  public static func attention() -> Pipeline { Pipeline([RulePass(RecoverAttention())]) }
 
   /// What the last fusions left.
   public static func cleanUp() -> Pipeline {

@@ -11,6 +11,7 @@ enum Op {
   static let lstm = UInt16(KERF_OP_LSTM_F32)
   static let gru = UInt16(KERF_OP_GRU_F32)
   static let rnn = UInt16(KERF_OP_RNN_F32)
+  static let attention = UInt16(KERF_OP_ATTENTION_F32)
   static let unary = UInt16(KERF_OP_UNARY_F32)
   static let binary = UInt16(KERF_OP_BINARY_F32)
   static let scaleShift = UInt16(KERF_OP_SCALE_SHIFT_F32)

@@ -6,6 +6,7 @@ let floatKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_MATMUL_F32): matmulCases,
   UInt16(KERF_OP_CONV2D_F32): convolutionCases,
   UInt16(KERF_OP_DEPTHWISE_F32): depthwiseCases,
+  UInt16(KERF_OP_ATTENTION_F32): attentionCases,
   UInt16(KERF_OP_LSTM_F32): lstmCases,
   UInt16(KERF_OP_GRU_F32): gruCases,
   UInt16(KERF_OP_RNN_F32): rnnCases,

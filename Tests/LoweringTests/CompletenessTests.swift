@@ -40,7 +40,7 @@ import Testing
     (
       "rare in exported networks: no kernel so far",
       """
-      AffineGrid Attention BitCast CausalConvWithState CenterCropPad Col2Im CumProd DFT DeformConv Det Einsum \
+      AffineGrid BitCast CausalConvWithState CenterCropPad Col2Im CumProd DFT DeformConv Det Einsum \
       GlobalLpPool GridSample Hardmax LinearAttention LpNormalization LpPool MaxRoiPool MaxUnpool \
       MeanVarianceNormalization QLinearConv QLinearMatMul RoiAlign RotaryEmbedding STFT SwiGLU TensorScatter \
       ai.onnx.preview.FlexAttention

@@ -26,6 +26,9 @@ enum {
                                 //   H(i) I(i) direction(i) clip(f) linear_before_reset(i) then per direction f g as act
   KERF_OP_RNN_F32 = 8,          // x[T,B,I], packed W, packed R, bias[D,H]?, h0?, lengths? -> y?, yh?; H I direction clip(f), per direction f as act
                                 //   gate order, formulas and activations as ONNX; LSTM and RNN bias is Wb + Rb
+  KERF_OP_ATTENTION_F32 = 9,    // q, k, v, mask f32 or bool [[[B,]heads,]L,]S? (1 broadcasts but in S) -> y, each
+                                //   [B,length,columns] or [B,heads,length,size]; heads(i) key_heads(i) size(i) value_size(i), first column of q k v (i each),
+                                //   scale(f) softcap(f, 0 none) causal(i: 1 key j <= query i, 2 j <= i + S - L)
 
   // Float32, element by element
   KERF_OP_UNARY_F32 = 16,       // x -> y; act
