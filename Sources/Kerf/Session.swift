@@ -51,6 +51,15 @@ extension PortDescription {
   }
 }
 
+extension ModelPort {
+  /// A tensor that fits, as the runtime takes it; nil for all else.
+  fileprivate func argument(_ value: Datum?) -> HostArgument? {
+    guard !isHost, let tensor = value?.tensor, tensor.type.rawValue == type, tensor.rank == dims.count else { return nil }
+    for (given, expected) in zip(tensor.shape, dims) where expected >= 0 && given != expected { return nil }
+    return .tensor(TensorView(type: type, dims: tensor.shape, data: tensor.bytes.baseAddress))
+  }
+}
+
 /// How a session is opened.
 public struct SessionOptions: Sendable {
   /// Threads that one run may use.
@@ -68,8 +77,12 @@ public struct SessionOptions: Sendable {
 /// A model ready to run: a bundle, or an .onnx file compiled in memory. One session serves one caller at a time; make
 /// another with `fork()` to run on a second thread with the same weights.
 public final class Session {
-  public let inputs: [PortDescription]
-  public let outputs: [PortDescription]
+  /// Read from the bundle's metadata when first asked for: opening and running need only the program.
+  public private(set) lazy var inputs = Session.describe(model.inputs, metadata?.inputs)
+  public private(set) lazy var outputs = Session.describe(model.outputs, metadata?.outputs)
+  private lazy var metadata = model.section(.metadata).flatMap {
+    try? JSONDecoder().decode(BundleMetadata.self, from: Data($0))
+  }
   let model: Model
   let context: Context
   /// Seconds after which a run gives up with an error; nil for never.
@@ -113,9 +126,6 @@ public final class Session {
     var settings = ContextOptions()
     settings.memoryLimit = options.maxMemory.map { UInt64($0) }
     context = Context(model, options: settings)
-    let metadata = model.section(.metadata).flatMap { try? JSONDecoder().decode(BundleMetadata.self, from: Data($0)) }
-    inputs = Session.describe(model.inputs, metadata?.inputs)
-    outputs = Session.describe(model.outputs, metadata?.outputs)
   }
 
   private static func describe(_ ports: [ModelPort], _ types: [String]?) -> [PortDescription] {
@@ -140,11 +150,12 @@ public final class Session {
 
   /// Runs on values in the order of `inputs`. Throws `KerfError` naming what does not fit.
   public func run(_ values: [Datum?]) throws -> [Datum] {
-    guard values.count == inputs.count else {
-      throw KerfError("the model takes \(inputs.count) inputs, \(values.count) were given")
+    let ports = model.inputs
+    guard values.count == ports.count else {
+      throw KerfError("the model takes \(ports.count) inputs, \(values.count) were given")
     }
-    let arguments = try zip(values, inputs).enumerated().map { index, pair in
-      try pair.1.argument(pair.0, isHost: model.inputs[index].isHost)
+    let arguments = try ports.indices.map { index in
+      try ports[index].argument(values[index]) ?? inputs[index].argument(values[index], isHost: ports[index].isHost)
     }
     context.deadline = timeLimit.map { Context.now &+ UInt64(max(0, min($0, 1e6)) * 1e9) } ?? 0
     do throws(RuntimeError) {
@@ -152,7 +163,7 @@ public final class Session {
     } catch {
       throw KerfError(error.description)
     }
-    return try outputs.indices.map { try result($0) }
+    return try model.outputs.indices.map { try result($0) }
   }
 
   /// Runs on tensors by input name; gives tensors by output name.
@@ -186,6 +197,8 @@ public final class Session {
   /// Bytes of buffers whose size depends on data.
   public var dynamicBytes: Int { Int(clamping: context.dynamicBytes) }
   public var weightsBytes: Int { model.weightBytes }
+  /// Float32 operations per nanosecond that one thread can do in registers with those sets, measured now.
+  public func peakGFLOPS() -> Double { kerf_peak_gflops(model.isaMask) }
   /// The strongest instruction set in use.
   public var isaName: String {
     var strongest: Int32 = 0
@@ -222,6 +235,8 @@ public struct StepProfile: Sendable {
   public var milliseconds: Double
   /// Multiply-accumulates, where the operation has any.
   public var macs: Int
+  /// Bytes of what the step reads and writes, weights included; scratch is not.
+  public var bytes: Int
 
   init(_ step: StepDescription, nanoseconds: UInt64) {
     index = step.index
@@ -232,6 +247,7 @@ public struct StepProfile: Sendable {
     outputDims = step.outputs.map(\.dims)
     milliseconds = Double(nanoseconds) / 1e6
     macs = StepProfile.count(step)
+    bytes = (step.inputs + step.outputs).reduce(0) { $0 &+ Int(clamping: $1.bytes) }
   }
 
   /// MACs of products and convolutions from attributes and shapes.
@@ -251,7 +267,21 @@ public struct StepProfile: Sendable {
       return elements &* integer(0) &* integer(1) &* channels / max(1, integer(10))
     }
     if step.operation.hasPrefix("depthwise") { return elements &* integer(0) &* integer(1) }
-    return 0
+    if step.operation.hasPrefix("attention") {
+      // Two products of all queries with all keys, by heads.
+      guard step.inputs.count > 1, step.inputs[1].dims.count >= 2, step.attributes.count > 3 else { return 0 }
+      let total = step.inputs[1].dims[step.inputs[1].dims.count - 2]
+      return elements / max(1, integer(3)) &* total &* (integer(2) &+ integer(3))
+    }
+    return recurrent(step, integer)
+  }
+
+  /// Products with W and R of all steps, sequences and directions.
+  private static func recurrent(_ step: StepDescription, _ attribute: (Int) -> Int) -> Int {
+    let gates = ["lstm_f32": 4, "gru_f32": 3, "rnn_f32": 1][step.operation] ?? 0
+    guard gates > 0, let x = step.inputs.first?.dims, x.count == 3 else { return 0 }
+    let directions = attribute(2) == 2 ? 2 : 1
+    return x[0] &* x[1] &* directions &* gates &* attribute(0) &* (attribute(0) &+ attribute(1))
   }
 }
 

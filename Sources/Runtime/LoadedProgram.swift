@@ -98,9 +98,15 @@ extension LoadedProgram {
     var operationNames: [UnsafePointer<CChar>?] = []
 
     init(_ program: Program, _ isaMask: UInt32) throws(RuntimeError) {
+      // Programs have many steps of few operations.
+      var known: [(number: UInt16, UnsafePointer<kerf_op>, UnsafePointer<kerf_kernel>)] = []
       for (index, step) in program.steps.enumerated() {
         guard case .kernel(let number) = step.kind else {
           append(nil, nil)
+          continue
+        }
+        if let found = known.first(where: { $0.number == number }) {
+          append(found.1, found.2)
           continue
         }
         guard let operation = kerf_find_op(number) else {
@@ -113,6 +119,7 @@ extension LoadedProgram {
             "step \(index) '\(printable(step.name))' (\(text(operation.pointee.name))) has no kernel for this processor "
               + "within the bundle's instruction sets; recompile the model for this target")
         }
+        known.append((number, operation, kernel))
         append(operation, kernel)
       }
     }

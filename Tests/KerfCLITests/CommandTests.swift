@@ -147,7 +147,7 @@ import Testing
         ["host_calls", "kerf_version", "layers", "passes", "source", "target", "totals", "warnings"]
       ),
       (["operators"], ["isas", "kernels", "operators"]),
-      (["profile", bundle, "--runs", "1"], ["model", "runs", "steps", "threads", "total_ms"]),
+      (["profile", bundle, "--runs", "1"], ["model", "peak_gflops", "runs", "steps", "threads", "total_ms"]),
     ]
     for (arguments, keys) in expected {
       let run = try CommandLineRun(arguments + ["--json"])

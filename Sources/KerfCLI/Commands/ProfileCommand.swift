@@ -9,8 +9,9 @@ struct ProfileCommand: ParsableCommand {
         kerf profile model.kerf
         kerf profile model.kerf --threads 1 --runs 100 --top 20
 
-      Per step: median time and share, multiply-accumulates, achieved GFLOP/s, the kernel with its instruction set, and the \
-      ONNX nodes it computes. Steps without a kernel run by reference evaluation.
+      Per step: median time and share, multiply-accumulates, achieved GFLOP/s and how much that is of what the threads can do in \
+      registers (measured at the start), bytes read and written, the kernel with its instruction set, and the ONNX nodes it \
+      computes. Steps without a kernel run by reference evaluation.
       """)
 
   @Argument(help: "A bundle or an ONNX model.", completion: .file(extensions: ["kerf", "onnx"]))
@@ -42,48 +43,62 @@ struct ProfileCommand: ParsableCommand {
       var milliseconds: Double
       var macs: Int
       var gflops: Double
+      var fractionOfPeak: Double
+      var bytes: Int
       var inputs: [[Int]]
       var outputs: [[Int]]
+
+      private enum CodingKeys: String, CodingKey {
+        case index, nodes, operation, kernel, isa, milliseconds, macs, gflops, bytes, inputs, outputs
+        case fractionOfPeak = "fraction_of_peak"
+      }
     }
     var model: String
     var threads: Int
     var runs: Int
     var totalMS: Double
+    var peakGFLOPS: Double
     var steps: [Step]
 
     private enum CodingKeys: String, CodingKey {
       case model, threads, runs, steps
       case totalMS = "total_ms"
+      case peakGFLOPS = "peak_gflops"
     }
   }
 
   func run() throws {
     let session = try OpenedModel(model, threads: threads.count).session
+    let peak = session.peakGFLOPS() * Double(threads.count)
     let steps = try session.profile(try inputs.values(session.inputs), runs: runs)
     let total = steps.reduce(0) { $0 + $1.milliseconds }
     var shown = steps.map { step in
       Report.Step(
         index: step.index, nodes: step.names, operation: step.operation, kernel: step.kernel, isa: Self.isa(step),
-        milliseconds: step.milliseconds, macs: step.macs, gflops: Self.gflops(step), inputs: step.inputDims,
+        milliseconds: step.milliseconds, macs: step.macs, gflops: Self.gflops(step),
+        fractionOfPeak: peak > 0 ? Self.gflops(step) / peak : 0, bytes: step.bytes, inputs: step.inputDims,
         outputs: step.outputDims)
     }
     if let top {
       shown = Array(shown.sorted { ($1.milliseconds, $0.index) < ($0.milliseconds, $1.index) }.prefix(top))
     }
     if json.json {
-      return try Console.json(Report(model: model, threads: threads.count, runs: runs, totalMS: total, steps: shown))
+      return try Console.json(
+        Report(model: model, threads: threads.count, runs: runs, totalMS: total, peakGFLOPS: peak, steps: shown))
     }
-    var rows = [["step", "ms", "share", "MACs", "GFLOP/s", "kernel", "nodes"]]
+    var rows = [["step", "ms", "share", "MACs", "GFLOP/s", "of peak", "bytes", "kernel", "nodes"]]
     for step in shown {
       let share = total > 0 ? step.milliseconds / total * 100 : 0
       rows.append([
         "\(step.index)", Format.number(step.milliseconds, 4), Format.number(share, 1) + " %",
         step.macs > 0 ? Format.count(step.macs) : "", step.macs > 0 ? Format.number(step.gflops, 1) : "",
+        step.macs > 0 ? Format.number(step.fractionOfPeak * 100, 0) + " %" : "", Format.bytes(step.bytes),
         step.kernel.isEmpty ? step.operation : step.kernel, printable(step.nodes.joined(separator: ", "), limit: 80),
       ])
     }
-    try Console.result(Format.table(rows, right: [0, 1, 2, 3, 4]))
-    try Console.result("total \(Format.milliseconds(total)) over \(steps.count) steps")
+    try Console.result(Format.table(rows, right: [0, 1, 2, 3, 4, 5, 6]))
+    try Console.result(
+      "total \(Format.milliseconds(total)) over \(steps.count) steps, peak \(Format.number(peak, 1)) GFLOP/s")
   }
 
   /// The instruction set at the end of a kernel's name: `avx512` of `gemm_f32_avx512`.

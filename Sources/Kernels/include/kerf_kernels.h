@@ -103,6 +103,9 @@ const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask);
 /// Instruction sets that this processor has and this build holds kernels for, as a mask. Always has PORTABLE.
 uint32_t kerf_isa_supported(void);
 const char *kerf_isa_name(int isa);
+/// Float32 operations per nanosecond that one thread can do in registers with the best of these instruction sets (a multiply-add
+/// is two), measured now, in some milliseconds.
+double kerf_peak_gflops(uint32_t isa_mask);
 
 // Thread pool: short spin with yield, then sleep. One pool may be shared: a caller that finds it busy runs serially.
 kerf_pool *kerf_pool_create(int threads);  // NULL for threads <= 1 or when threads cannot be started

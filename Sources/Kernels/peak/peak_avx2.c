@@ -1,0 +1,6 @@
+// The peak of AVX2 with FMA.
+#if defined(__x86_64__)
+#include "../core/simd_avx2.h"
+#include "peak_kernel.h"
+#include "../core/simd_end.h"
+#endif

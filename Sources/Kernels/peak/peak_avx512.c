@@ -1,0 +1,6 @@
+// The peak of AVX-512.
+#if defined(__x86_64__)
+#include "../core/simd_avx512.h"
+#include "peak_kernel.h"
+#include "../core/simd_end.h"
+#endif
