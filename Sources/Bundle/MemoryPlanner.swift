@@ -37,6 +37,25 @@ public enum MemoryPlanner {
     return byTime
   }
 
+  /// The most bytes that are alive at one time: no arena can be smaller.
+  public static func lowerBound(_ intervals: [MemoryInterval]) -> UInt64 {
+    var changes: [(time: Int32, isStart: Bool, bytes: UInt64)] = []
+    for interval in intervals where interval.bytes > 0 {
+      let bytes = (interval.bytes + 63) & ~63
+      changes.append((interval.first, true, bytes))
+      changes.append((interval.last, false, bytes))
+    }
+    // Starts before ends: what ends at a step still lives in it.
+    changes.sort { $0.time != $1.time ? $0.time < $1.time : $0.isStart && !$1.isStart }
+    var alive: UInt64 = 0
+    var most: UInt64 = 0
+    for change in changes {
+      alive = change.isStart ? alive + change.bytes : alive - change.bytes
+      most = max(most, alive)
+    }
+    return most
+  }
+
   /// Largest first; each into the lowest place that is free during its life and fits tightest.
   private static func placeBySize(
     _ intervals: [MemoryInterval], _ sizes: [UInt64], _ limit: UInt64

@@ -194,6 +194,8 @@ public final class Session {
 
   /// Bytes of the arena for the shapes of the newest run.
   public var arenaBytes: Int { Int(clamping: context.arenaBytes) }
+  /// The most bytes of the arena that are needed at one time.
+  public var arenaLowerBoundBytes: Int { Int(clamping: context.arenaLowerBound) }
   /// Bytes of buffers whose size depends on data.
   public var dynamicBytes: Int { Int(clamping: context.dynamicBytes) }
   public var weightsBytes: Int { model.weightBytes }

@@ -152,6 +152,8 @@ public final class Context {
 
   /// Bytes of the arena of the current plan, scratch of planned kernels included.
   public var arenaBytes: UInt64 { executor.plan?.arenaBytes ?? 0 }
+  /// The most bytes of it that are needed at one time: how small an arena could be at best.
+  public var arenaLowerBound: UInt64 { executor.plan?.arenaLowerBound ?? 0 }
   /// Bytes in buffers whose size depends on data.
   public var dynamicBytes: UInt64 { executor.dynamicBytes }
   /// Bytes allocated for tensors by this context and the contexts of its bodies.

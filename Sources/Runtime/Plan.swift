@@ -21,6 +21,8 @@ final class Plan {
   /// Per slot: offset in the arena of planned roots, or `.max`.
   private var offsets: [UInt64]
   private(set) var arenaBytes: UInt64 = 0
+  /// The most bytes of the arena that are needed at one time.
+  private(set) var arenaLowerBound: UInt64 = 0
   /// The arena that the data pointers are made for.
   private var boundArena: UnsafeMutableRawPointer?
 
@@ -224,6 +226,7 @@ final class Plan {
     for index in owner.indices where owner[index] >= 0 { offsets[index] = layout.offsets[Int(owner[index])] }
     for index in scratchBytes.indices { scratchOffsets[index] = layout.offsets[firstScratch + index] }
     arenaBytes = layout.total
+    arenaLowerBound = MemoryPlanner.lowerBound(intervals)
   }
 
   /// Joins the interval of an output to that of the input it takes over, when both have the same size.

@@ -37,6 +37,7 @@ private func bound(_ intervals: [MemoryInterval]) -> UInt64 {
         #expect(apart || a.bytes == 0 || b.bytes == 0)
       }
     }
+    #expect(MemoryPlanner.lowerBound(intervals) == bound(intervals))
     wasted += Double(layout.total) / Double(max(64, bound(intervals)))
     #expect(MemoryPlanner.place(intervals) == layout)
   }

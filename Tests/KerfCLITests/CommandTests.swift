@@ -140,7 +140,10 @@ import Testing
       (["compare", model, bundle], ["outputs", "samples"]),
       (
         ["inspect", bundle],
-        ["inputs", "macs", "nodes", "operators", "outputs", "parameters", "peak_activation_bytes", "weight_bytes"]
+        [
+          "arena_lower_bound_bytes", "inputs", "macs", "nodes", "operators", "outputs", "parameters",
+          "peak_activation_bytes", "weight_bytes",
+        ]
       ),
       (
         ["report", bundle],

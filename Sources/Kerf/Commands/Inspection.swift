@@ -38,6 +38,8 @@ public struct Inspection: Encodable, Sendable {
   public var macs: Int
   /// Most bytes of tensors that are alive at one time; free dimensions count as 1.
   public var peakActivationBytes: Int
+  /// Of a bundle: the most bytes of its arena that are needed at one time, so how small the arena could be at best.
+  public var arenaLowerBoundBytes: Int?
   /// The graph, or the steps of a bundle, as text.
   public var text: String?
 
@@ -45,6 +47,7 @@ public struct Inspection: Encodable, Sendable {
     case inputs, outputs, operators, nodes, parameters, macs
     case weightBytes = "weight_bytes"
     case peakActivationBytes = "peak_activation_bytes"
+    case arenaLowerBoundBytes = "arena_lower_bound_bytes"
     case text = "ir"
   }
 
@@ -90,7 +93,7 @@ public struct Inspection: Encodable, Sendable {
       inputs: session.inputs.map { port($0.nameBytes, $0.valueType) },
       outputs: session.outputs.map { port($0.nameBytes, $0.valueType) }, operators: operators, nodes: steps.count,
       parameters: parameters, weightBytes: session.weightsBytes, macs: steps.reduce(0) { $0 &+ $1.macs },
-      peakActivationBytes: session.arenaBytes, text: withText ? programText(steps) : nil)
+      peakActivationBytes: session.arenaBytes, arenaLowerBoundBytes: session.arenaLowerBoundBytes, text: withText ? programText(steps) : nil)
   }
 
   private static func programText(_ steps: [StepProfile]) -> String {

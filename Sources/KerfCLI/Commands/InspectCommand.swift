@@ -39,9 +39,15 @@ struct InspectCommand: ParsableCommand {
         ["parameters", "\(Format.count(result.parameters))"],
         ["weights", Format.bytes(result.weightBytes)],
         ["MACs", Format.count(result.macs)],
-        ["activations", Format.bytes(result.peakActivationBytes)],
+        ["activations", Format.bytes(result.peakActivationBytes) + Self.ratio(result)],
       ]))
     let counts = result.operators.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     try Console.result(Format.table(counts.map { ["\($0.value)", $0.key] }, right: [0]))
+  }
+
+  /// How close a bundle's arena is to the smallest possible.
+  private static func ratio(_ result: Inspection) -> String {
+    guard let bound = result.arenaLowerBoundBytes, bound > 0 else { return "" }
+    return ", \(Format.number(Double(result.peakActivationBytes) / Double(bound), 2)) of the least possible"
   }
 }
