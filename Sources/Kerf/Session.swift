@@ -54,7 +54,9 @@ extension PortDescription {
 extension ModelPort {
   /// A tensor that fits, as the runtime takes it; nil for all else.
   fileprivate func argument(_ value: Datum?) -> HostArgument? {
-    guard !isHost, let tensor = value?.tensor, tensor.type.rawValue == type, tensor.rank == dims.count else { return nil }
+    guard !isHost, let tensor = value?.tensor, tensor.type.rawValue == type, tensor.rank == dims.count else {
+      return nil
+    }
     for (given, expected) in zip(tensor.shape, dims) where expected >= 0 && given != expected { return nil }
     return .tensor(TensorView(type: type, dims: tensor.shape, data: tensor.bytes.baseAddress))
   }

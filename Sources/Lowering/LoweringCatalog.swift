@@ -10,7 +10,8 @@ enum LoweringCatalog {
     ("Comparisons", comparisons),
     ("Reduction", reduction), ("Softmax", softmax), ("Normalization", normalization), ("Convolution", convolution),
     ("Pooling", pooling), ("MatrixProduct", matrixProducts), ("Reshaping", reshaping), ("Movement", movement),
-    ("Attention", attention), ("Indexing", indexing), ("Recurrent", recurrent), ("ControlFlow", controlFlow), ("Resizing", resizing),
+    ("Attention", attention), ("Indexing", indexing), ("Recurrent", recurrent), ("ControlFlow", controlFlow),
+    ("Resizing", resizing),
 
     ("Quantization", quantization),
   ]

@@ -15,7 +15,7 @@ private func addition() -> (Program, [UInt8]) {
   return (builder.program, (0..<64).map { UInt8($0 % 8 == 0 ? $0 : 0) })
 }
 
-private let ones = Tensor.int64([8], [Int64](repeating: 1, count: 8))
+private func ones() -> Tensor { .int64([8], [Int64](repeating: 1, count: 8)) }
 
 /// Why a bundle is refused, at open or by the first run; nil when it runs.
 private func refusal(_ bytes: [UInt8], verification: BundleVerification = .beforeUse) -> (atOpen: Bool, text: String)? {
@@ -25,7 +25,7 @@ private func refusal(_ bytes: [UInt8], verification: BundleVerification = .befor
   do throws(RuntimeError) {
     context = Context(try Model(bytes: bytes, options: options))
   } catch { return (true, error.description) }
-  let text = context.refusal([ones])
+  let text = context.refusal([ones()])
   return text == "no error" ? nil : (false, text)
 }
 
@@ -59,7 +59,7 @@ private func refusal(_ bytes: [UInt8], verification: BundleVerification = .befor
   bytes[bytes.count - 8] ^= 4
   let context = Context(try Model(bytes: bytes))
   for _ in 0..<2 {
-    #expect(context.refusal([ones]) != "no error")
+    #expect(context.refusal([ones()]) != "no error")
     #expect(context.tensor(0) == nil)
   }
 }

@@ -93,7 +93,8 @@ public struct Inspection: Encodable, Sendable {
       inputs: session.inputs.map { port($0.nameBytes, $0.valueType) },
       outputs: session.outputs.map { port($0.nameBytes, $0.valueType) }, operators: operators, nodes: steps.count,
       parameters: parameters, weightBytes: session.weightsBytes, macs: steps.reduce(0) { $0 &+ $1.macs },
-      peakActivationBytes: session.arenaBytes, arenaLowerBoundBytes: session.arenaLowerBoundBytes, text: withText ? programText(steps) : nil)
+      peakActivationBytes: session.arenaBytes, arenaLowerBoundBytes: session.arenaLowerBoundBytes,
+      text: withText ? programText(steps) : nil)
   }
 
   private static func programText(_ steps: [StepProfile]) -> String {
