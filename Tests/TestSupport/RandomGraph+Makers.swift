@@ -108,7 +108,7 @@ extension RandomGraph {
     return true
   }
 
-  /// Attention's scores: a factor, a transposed operand, softmax.
+  /// Attention's scores: a factor, a transposed operand, softmax; then the sum of the values they weigh.
   mutating func scaledProduct() throws -> Bool {
     guard let q = value(rank: 3...4) else { return false }
     let rank = shape(q).count
@@ -118,7 +118,8 @@ extension RandomGraph {
     let scaled = random.chance(50) ? try node(Mul(), [q, scalar(0.25)]) : q
     var scores = try node(MatMul(), [scaled, k])
     if random.chance(50) { scores = try node(Div(), [scores, scalar(2)]) }
-    keep(try node(Softmax(), [scores]))
+    let weights = try node(Softmax(), [scores])
+    keep(random.chance(50) ? weights : try node(MatMul(), [weights, q]))
     return true
   }
 
