@@ -22,7 +22,13 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
   ],
   targets: [
-    library("IR", path: "IR"),
+    // Archives in the order in which they need each other: a shared libtiff would load 15 more libraries at every start.
+    .target(
+      name: "CImages",
+      linkerSettings: [
+        "tiff", "jpeg", "png", "webp", "openjp2", "zstd", "lzma", "jbig", "Lerc", "deflate",
+      ].map { .linkedLibrary(":lib\($0).a") } + [.linkedLibrary("z"), .linkedLibrary("stdc++")]),
+    library("IR", path: "IR", ["CImages"]),
     library("Passes", path: "Passes", ["IR"]),
     .target(
       name: "COnnx",

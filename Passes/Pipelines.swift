@@ -5,7 +5,9 @@ public enum Pipelines {
   /// Without loss: changes no value beyond floating-point reassociation. For every model, before any compression.
   public static func lossless() -> Pipeline {
     // Twice: fusions uncover more to simplify, as a scale folded into weights that a transpose stood before.
-    simplify() + recover() + fuse() + attention() + simplify() + fuse() + cleanUp()
+    let fusions = fuse().keepingRoundings()
+    return simplify() + recover().keepingRoundings() + fusions + attention().keepingRoundings() + simplify() + fusions
+      + cleanUp()
   }
 
   /// Constants, shapes, no-ops and layout changes.

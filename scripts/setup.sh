@@ -3,6 +3,7 @@
 set -euo pipefail
 packages=(
   libonnx-dev libprotobuf-dev zlib1g-dev libstdc++-12-dev   # the compiler
+  libtiff-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libopenjp2-7-dev   # ImageDecoder
   python3-venv                                              # samples, conformance cases
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static  # device tests
 )

@@ -304,9 +304,6 @@ private struct AttentionWork {
   private func softmax(_ x: [Double]) -> [Double] {
     let top = x.reduce(-Double.infinity) { maximumOrNaN($0, $1) }
     if top == -.infinity { return x.map { _ in 0 } }
-    let powers = roundedAs(precision, roundedAs(precision, x.map { $0 - top }).map { exp($0) })
-    // A sum in bfloat16 is one in each of its steps; float16 is summed in float.
-    let sum = powers.reduce(0) { precision == .bfloat16 ? roundedAs(precision, [$0 + $1])[0] : $0 + $1 }
-    return roundedAs(precision, powers.map { $0 / roundedAs(precision, [sum])[0] })
+    return softmaxInSteps(x, precision)
   }
 }

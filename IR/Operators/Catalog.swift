@@ -55,6 +55,7 @@ public enum OperatorCatalog {
     ("Attention", attention),
     ("RecurrentAttention", recurrentAttention),
     ("FlexAttention", flexAttention),
+    ("ImageDecoding", imageDecoding),
     ("Strings", strings),
     ("Vectorizing", vectorizing),
   ]

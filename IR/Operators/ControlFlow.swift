@@ -164,8 +164,9 @@ public struct Loop: BodyOperator {
     return types.map(\.outsideBody)
   }
 
-  /// The type of a carried value after any number of trips.
+  /// The type of a carried value after any number of trips. An optional may become what it holds.
   private func settled(_ before: ValueType?, _ after: ValueType, _ index: Int) throws(Diagnostic) -> ValueType {
+    if case .optional(let element)? = before, let merged = ValueType.merged(element, after) { return merged }
     guard let before, let merged = ValueType.merged(before, after) else {
       throw .invalid("carried value \(index) is \(before.map { "\($0)" } ?? "absent"), but 'body' returns \(after)")
     }
@@ -209,7 +210,22 @@ public struct Loop: BodyOperator {
       try collected.append(results.dropFirst(1 + state.count), context)
       trip += 1
     }
+    if trip == 0 { state = try unwrapped(state) }
     return try state + collected.stacked(context)
+  }
+
+  /// Carried values that no trip changed, where the body returns what the optional it was given may hold.
+  private func unwrapped(_ state: [Datum]) throws(Diagnostic) -> [Datum] {
+    var results: [Datum] = []
+    for (datum, output) in zip(state, body.outputs.dropFirst()) {
+      guard case .optional(let element, _) = datum, case let type = body.type(output), !type.isOptional else {
+        results.append(datum)
+        continue
+      }
+      guard let element else { throw .invalid("the loop makes no trip, and its carried optional is empty") }
+      results.append(element)
+    }
+    return results
   }
 }
 

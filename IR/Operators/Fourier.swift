@@ -1,61 +1,10 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 extension OperatorCatalog {
   static let fourier: [any Operator.Type] = [DFT.self, STFT.self]
 }
 
-/// A discrete Fourier transform by its definition.
-struct FourierTransform {
-  let length: Int
-  let inverse: Bool
-  private let cosines: [Double]
-  private let sines: [Double]
-
-  /// length ≥ 1
-  init(length: Int, inverse: Bool = false) {
-    self.length = length
-    self.inverse = inverse
-    let step = (inverse ? 2 : -2) * Double.pi / Double(length)
-    cosines = (0..<length).map { cos(step * Double($0)) }
-    sines = (0..<length).map { sin(step * Double($0)) }
-  }
-
-  /// The first `bins` values for a signal that is cut or extended with zeros to the length; divided by it if inverse.
-  func transform(_ signal: [(re: Double, im: Double)], bins: Int) -> [(re: Double, im: Double)] {
-    let scale = inverse ? 1 / Double(length) : 1
-    return (0..<bins).map { k in
-      var sum = (re: 0.0, im: 0.0)
-      var angle = 0
-      for x in signal.prefix(length) {
-        sum.re += x.re * cosines[angle] - x.im * sines[angle]
-        sum.im += x.re * sines[angle] + x.im * cosines[angle]
-        angle += k
-        if angle >= length { angle -= length }
-      }
-      return (sum.re * scale, sum.im * scale)
-    }
-  }
-
-  /// The spectrum of a real signal from its first half: bin length − k is the conjugate of bin k.
-  func completed(_ half: [(re: Double, im: Double)]) -> [(re: Double, im: Double)] {
-    (0..<length).map { k in
-      let mirror = length - k
-      if k == 0 || k == mirror { return k < half.count ? (half[k].re, 0) : (0, 0) }
-      if k < mirror { return k < half.count ? half[k] : (0, 0) }
-      return mirror < half.count ? (half[mirror].re, -half[mirror].im) : (0, 0)
-    }
-  }
-}
-
 /// Real and imaginary parts stand in the last axis, of size 2, or 1 for real signals.
-private func complexElements(_ x: Tensor) -> [(re: Double, im: Double)] {
-  let values = x.wide(Double.self)
+private func complexElements<Real: BinaryFloatingPoint & WideNumber>(_ x: Tensor) -> [(re: Real, im: Real)] {
+  let values = x.wide(Real.self)
   if x.shape.last == 1 { return values.map { ($0, 0) } }
   return stride(from: 0, to: values.count, by: 2).map { (values[$0], values[$0 + 1]) }
 }
@@ -115,16 +64,27 @@ public struct DFT: Operator {
     let size = x.shape[axis]
     var length = inverse && onesided ? 2 * (size - 1) : size
     if inputs.optionalTensor(1) != nil { length = try inputs.scalarInteger(1, "the length") }
-    let source = complexElements(x)
     let count = Tensor.elementCount(of: shape) ?? 0
-    if source.isEmpty || count == 0 {
+    if x.count == 0 || count == 0 {
       return [.tensor(Tensor(wide: [Double](repeating: 0, count: count), x.type, shape))]
     }
-    let transform = FourierTransform(length: length, inverse: inverse)
+    let result =
+      x.type == .float64
+      ? try transformed(x, axis, shape, FourierTransform<Double>(length: length, inverse: inverse), context)
+      : try transformed(x, axis, shape, FourierTransform<Float>(length: length, inverse: inverse), context)
+    return [.tensor(result)]
+  }
+
+  /// The transforms of all lines along an axis.
+  private func transformed<Real: BinaryFloatingPoint & WideNumber>(
+    _ x: Tensor, _ axis: Int, _ shape: [Int], _ transform: FourierTransform<Real>, _ context: EvaluationContext
+  ) throws(Diagnostic) -> Tensor {
+    let source: [FourierTransform<Real>.Complex] = complexElements(x)
+    let size = x.shape[axis]
     let inner = x.shape[(axis + 1)..<(x.rank - 1)].reduce(1, *)
     let bins = shape[axis]
     let parts = shape[shape.count - 1]
-    var result = [Double](repeating: 0, count: count)
+    var result = [Real](repeating: 0, count: Tensor.elementCount(of: shape) ?? 0)
     for outer in 0..<(source.count / (size * inner)) {
       for lane in 0..<inner {
         try context.checkDeadline()
@@ -137,7 +97,7 @@ public struct DFT: Operator {
         }
       }
     }
-    return [.tensor(Tensor(wide: result, x.type, shape))]
+    return Tensor(wide: result, x.type, shape)
   }
 }
 
@@ -190,25 +150,38 @@ public struct STFT: Operator {
     let shape = try checkedTypes(inputs, context)[0].knownShape ?? []
     let signal = try inputs.tensor(0)
     let step = try inputs.scalarInteger(1, "the step")
-    let window = inputs.optionalTensor(2)?.wide(Double.self)
     let length = signal.shape[1]
     let frame =
-      try inputs.optionalTensor(3) == nil ? window?.count ?? length : inputs.scalarInteger(3, "the frame length")
+      try inputs.optionalTensor(3) == nil
+      ? inputs.optionalTensor(2)?.count ?? length : inputs.scalarInteger(3, "the frame length")
     guard frame >= 1 else { throw .invalid("the frame length is \(frame)") }
-    let transform = FourierTransform(length: frame)
-    let source = complexElements(signal)
-    var result: [Double] = []
+    let window = inputs.optionalTensor(2)
+    let result =
+      signal.type == .float64
+      ? try transformed(signal, step, window, shape, FourierTransform<Double>(length: frame), context)
+      : try transformed(signal, step, window, shape, FourierTransform<Float>(length: frame), context)
+    return [.tensor(result)]
+  }
+
+  /// The transforms of all frames.
+  private func transformed<Real: BinaryFloatingPoint & WideNumber>(
+    _ signal: Tensor, _ step: Int, _ window: Tensor?, _ shape: [Int], _ transform: FourierTransform<Real>,
+    _ context: EvaluationContext
+  ) throws(Diagnostic) -> Tensor {
+    let source: [FourierTransform<Real>.Complex] = complexElements(signal)
+    let weights = window?.wide(Real.self)
+    var result: [Real] = []
     for batch in 0..<shape[0] {
       for number in 0..<shape[1] {
         try context.checkDeadline()
-        let first = batch * length + number * step
-        let line = (0..<frame).map { i in
-          let weight = window?[i] ?? 1
+        let first = batch * signal.shape[1] + number * step
+        let line = (0..<transform.length).map { i in
+          let weight = weights?[i] ?? 1
           return (re: source[first + i].re * weight, im: source[first + i].im * weight)
         }
         for value in transform.transform(line, bins: shape[2]) { result += [value.re, value.im] }
       }
     }
-    return [.tensor(Tensor(wide: result, signal.type, shape))]
+    return Tensor(wide: result, signal.type, shape)
   }
 }

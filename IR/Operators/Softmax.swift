@@ -14,11 +14,14 @@ extension OperatorCatalog {
 public protocol AxisFunctionOperator: Operator {
   var axis: Int { get set }
   func apply(_ values: ArraySlice<Double>) -> [Double]
+  /// The same on elements of a type that rounds each step of the operator's definition.
+  func apply(_ values: ArraySlice<Double>, _ type: ElementType) -> [Double]
 }
 
 extension AxisFunctionOperator {
   public static var inputs: Arity { 1 }
   public static var attributes: [AttributeField<Self>] { [.int("axis", \Self.axis)] }
+  public func apply(_ values: ArraySlice<Double>, _ type: ElementType) -> [Double] { apply(values) }
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, floatTypes)
@@ -31,7 +34,8 @@ extension AxisFunctionOperator {
     let x = try inputs.tensor(0, of: floatTypes)
     let axis = try normalizedAxis(axis, rank: x.rank)
     try context.checkSize(x.shape, x.type)
-    return [.tensor(Tensor(wide: mapAlongAxis(x.wide(Double.self), x.shape, axis) { apply($0) }, x.type, x.shape))]
+    let results = mapAlongAxis(x.wide(Double.self), x.shape, axis) { apply($0, x.type) }
+    return [.tensor(Tensor(wide: results, x.type, x.shape))]
   }
 }
 
@@ -62,6 +66,20 @@ public struct Softmax: AxisFunctionOperator {
     let sum = powers.reduce(0, +)
     return powers.map { $0 / sum }
   }
+  public func apply(_ values: ArraySlice<Double>, _ type: ElementType) -> [Double] {
+    type == .bfloat16 ? softmaxInSteps(values, type) : apply(values)
+  }
+}
+
+/// Softmax as ONNX's function body computes it: maximum, difference, exponential, sum and quotient, each rounded to the
+/// type. A sum in bfloat16 is rounded in each of its steps as in ONNX's reference, up to 128 terms: past 256 a bfloat16 sum
+/// of ones stands still.
+func softmaxInSteps(_ values: some Collection<Double>, _ type: ElementType) -> [Double] {
+  let largest = values.reduce(-.infinity, maximumOrNaN)
+  let powers = roundedAs(type, roundedAs(type, values.map { $0 - largest }).map { exp($0) })
+  let isRounded = type == .bfloat16 && powers.count <= 128
+  let sum = powers.reduce(0) { isRounded ? roundedAs(type, [$0 + $1])[0] : $0 + $1 }
+  return roundedAs(type, powers.map { $0 / roundedAs(type, [sum])[0] })
 }
 
 /// Logarithm of softmax along an axis. ONNX LogSoftmax, opsets 13–28 (older ones work on a flattened matrix).

@@ -38,6 +38,8 @@ public indirect enum ValueType: Hashable, Sendable {
     .tensor(TensorType(element, shape))
   }
 
+  public var isOptional: Bool { if case .optional = self { true } else { false } }
+
   /// The tensor type, where it is a tensor.
   public var tensor: TensorType? {
     if case .tensor(let type) = self { type } else { nil }

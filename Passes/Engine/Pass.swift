@@ -150,6 +150,7 @@ extension Pass {
   /// Runs the pass on the bodies inside the graph, innermost first, then on the graph.
   func runEverywhere(on graph: inout Graph, _ context: PassContext, depth: Int = 0) throws(Diagnostic) {
     guard depth < 64 else { return }
+    let start = context.totalEdits
     let parents = entersBodies ? graph.orderedNodes.filter { !$0.op.subgraphs.isEmpty } : []
     for node in parents {
       var op = node.op
@@ -162,5 +163,7 @@ extension Pass {
       if context.totalEdits > before { try graph.setOperator(node.id, op) }
     }
     if context.mayEdit { try run(on: &graph, context) }
+    // Constants that came up decide shapes further on.
+    if context.totalEdits > start { graph.refineTypes() }
   }
 }

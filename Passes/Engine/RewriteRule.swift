@@ -29,6 +29,8 @@ extension RewriteRule {
 /// A rule applied until it matches nowhere. Every node is looked at once, and again when something near it changed.
 public struct RulePass: Pass {
   let rule: any RewriteRule
+  /// Leaves nodes in bfloat16 alone, whose results are rounded one by one.
+  var keepsRoundings = false
   public init(_ rule: any RewriteRule) { self.rule = rule }
   public var name: String { Swift.type(of: rule).name }
 
@@ -38,7 +40,7 @@ public struct RulePass: Pass {
     // Rules shrink graphs; the bound only stops a rule that undoes itself.
     let limit = 16 * graph.nodeCount + 1024
     while let id = work.pop(), applied < limit {
-      guard let node = graph[id] else { continue }
+      guard let node = graph[id], !(keepsRoundings && graph.isBFloat16(node)) else { continue }
       switch rule.outcome(node, in: graph) {
       case .noMatch: continue
       case .rejected(let reason): context.reject(node, reason)
@@ -69,6 +71,24 @@ public struct RulePass: Pass {
       if let producer = graph.producer(input) { near.append(producer.id) }
     }
     return near
+  }
+}
+
+extension Graph {
+  fileprivate func isBFloat16(_ node: Node) -> Bool {
+    node.outputs.contains { type($0).tensor?.element == .bfloat16 }
+  }
+}
+
+extension Pipeline {
+  /// The same passes, whose rules leave nodes in bfloat16 alone: fused, several nodes would be rounded once.
+  func keepingRoundings() -> Pipeline {
+    Pipeline(
+      passes.map { pass in
+        guard var pass = pass as? RulePass else { return pass }
+        pass.keepsRoundings = true
+        return pass
+      })
   }
 }
 

@@ -30,9 +30,12 @@ public enum Compiler {
     return compiled
   }
 
-  /// The graph of a model file, with shapes and dimensions set as the options say.
-  static func importModel(_ path: String, _ options: CompileOptions) throws -> ImportedModel {
+  /// The graph of a model file, with shapes and dimensions set as the options say, and `adjust` on top of that.
+  static func importModel(
+    _ path: String, _ options: CompileOptions, adjust: (inout ImportOptions) -> Void = { _ in }
+  ) throws -> ImportedModel {
     var settings = ImportOptions()
+    adjust(&settings)
     settings.inputShapes = options.inputShapes.map { (Name($0.name), $0.shape) }
     for (name, range) in options.dimensions where range.lowerBound == range.upperBound {
       settings.dimensions.append((name, range.lowerBound))

@@ -83,7 +83,7 @@ final class GraphLowering {
     }
     guard let problem = obstacle(node) else {
       if let quantized = LoweringCatalog.quantizedRules[name], try quantized(self, node) { return }
-      if try rule(self, node) { return }
+      if try rule(self, node) { return try roundResults(node) }
       return try lowerToHost(node, reason: "no kernel takes these element types, shapes or attributes")
     }
     try lowerToHost(node, reason: problem)

@@ -48,6 +48,7 @@ enum Op {
   static let reduceInt = UInt16(KERF_OP_REDUCE_INT)
   static let oneHot = UInt16(KERF_OP_ONE_HOT)
   static let range = UInt16(KERF_OP_RANGE)
+  static let softmaxBF16 = UInt16(KERF_OP_SOFTMAX_BF16)
   static let trilu = UInt16(KERF_OP_TRILU)
   static let cumsumInt = UInt16(KERF_OP_CUMSUM_INT)
   static let reverseSequence = UInt16(KERF_OP_REVERSE_SEQUENCE)

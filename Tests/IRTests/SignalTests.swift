@@ -1,3 +1,4 @@
+import Foundation
 import IR
 import TestSupport
 import Testing
@@ -23,6 +24,46 @@ private func close(_ a: [Float], _ b: [Float]) -> Bool {
     #expect(throws: Diagnostic.self) { try run(DFT(), [x, nil, longs([2], [])]) }
     #expect(throws: Diagnostic.self) { try run(DFT(), [x, longs([0], [])]) }
     #expect(throws: Diagnostic.self) { try run(DFT(), [x, longs([1 << 60], [])]) }
+  }
+
+  /// The roundings of numpy's FFT in single precision, element by element.
+  @Test func floatTransformsRoundLikeNumpy() throws {
+    var inverse = DFT()
+    inverse.inverse = true
+    let tens = Tensor((0..<10).map { Float(10 * $0) }, shape: [1, 10, 1])
+    let sines: [Float] = [
+      0, -15.388419, -6.8819098, -3.6327133, -1.6245981, 1.9073487e-07, 1.6245981, 3.6327126, 6.8819098, 15.388419,
+    ]
+    let y = try run(inverse, [tens])[0].floats
+    #expect(parts(y, 1) == sines)
+    let cosines: [Float] = [45, -5, -5, -5, -5.0000005, -5, -5.0000005, -5, -5, -5]
+    #expect(parts(y, 0) == cosines)
+    let dozen = try run(DFT(), [Tensor((1...12).map { Float($0) }, shape: [1, 12, 1])])[0].floats
+    let six: [Float] = [0, 22.392305, 10.392304, 6, 3.4641016, 1.6076951]
+    #expect(Array(parts(dozen, 1).prefix(6)) == six)
+    let fifteen = try run(DFT(), [Tensor((1...15).map { Float($0) }, shape: [1, 15, 1])])[0].floats
+    let eight: [Float] = [0, 35.284725, 16.845276, 10.322865, 6.7530303, 4.3301272, 2.4368978, 0.78828174]
+    #expect(Array(parts(fifteen, 1).prefix(8)) == eight)
+  }
+
+  /// The real (0) or imaginary (1) parts.
+  func parts(_ values: [Float], _ part: Int) -> [Float] {
+    stride(from: part, to: values.count, by: 2).map { values[$0] }
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 16, 20, 21, 35, 64, 97])
+  func transformsMatchTheDefinition(length: Int) throws {
+    let x = (0..<length).map { Float(($0 * 7 + 3) % 11) - 5 }
+    let y = try run(DFT(), [Tensor(x, shape: [1, length, 1])])[0].floats
+    for k in 0..<length {
+      var (re, im) = (0.0, 0.0)
+      for (n, value) in x.enumerated() {
+        let angle = -2 * Double.pi * Double(k * n % length) / Double(length)
+        re += Double(value) * cos(angle)
+        im += Double(value) * sin(angle)
+      }
+      #expect(abs(Double(y[2 * k]) - re) < 1e-4 && abs(Double(y[2 * k + 1]) - im) < 1e-4)
+    }
   }
 
   @Test func frames() throws {

@@ -21,7 +21,7 @@ let otherKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_TILE): tileCases,
   UInt16(KERF_OP_COPY): copyCases,
   UInt16(KERF_OP_DIMS): dimsCases,
-  UInt16(KERF_OP_TRILU): triluCases,
+  UInt16(KERF_OP_SOFTMAX_BF16): softmaxBF16Cases, UInt16(KERF_OP_TRILU): triluCases,
   UInt16(KERF_OP_REVERSE_SEQUENCE): reverseSequenceCases,
   UInt16(KERF_OP_RESIZE_NEAREST): resizeNearestCases,
   UInt16(KERF_OP_GATHER): gatherCases,

@@ -6,6 +6,9 @@ public struct ConformanceCase: Codable, Equatable, Sendable {
   public var name: String
   /// The folder.
   public var path: String
+  public var mode = ConformanceMode.static
+  /// How the outputs are distributed, where they are drawn.
+  public var random: RandomOutputs?
 
   /// All cases in a folder, or the folder itself; sorted by name. Throws where there are none.
   public static func find(in folder: String) throws -> [ConformanceCase] {
@@ -71,12 +74,20 @@ public struct ConformanceResult: Codable, Equatable, Sendable {
   public var status: Status
   /// Empty for what passed.
   public var reason: String
+  /// Nil stands for static.
+  public var mode: ConformanceMode?
+  /// In symbolic mode.
+  public var inference: ShapeInference?
 
-  public init(_ name: String, _ status: Status, _ reason: String = "") {
-    self.name = name
+  public init(_ item: ConformanceCase, _ status: Status = .passed, _ reason: String = "") {
+    name = item.name
+    mode = item.mode == .static ? nil : item.mode
     self.status = status
     self.reason = reason
   }
+
+  /// The name, with the mode behind it unless static.
+  public var label: String { name + (mode.map { " (\($0.rawValue))" } ?? "") }
 }
 
 /// The results of many cases.
@@ -85,11 +96,15 @@ public struct ConformanceSummary: Encodable, Sendable {
   public var failed: Int
   public var skipped: Int
   public var results: [ConformanceResult]
+  /// Over all cases that ran in symbolic mode; nil where none did.
+  public var inference: ShapeInference?
 
   public init(_ results: [ConformanceResult]) {
     self.results = results
     passed = results.count { $0.status == .passed }
     failed = results.count { $0.status == .failed }
     skipped = results.count { $0.status == .skipped }
+    let inferences = results.compactMap(\.inference)
+    inference = inferences.isEmpty ? nil : inferences.reduce(ShapeInference(), +)
   }
 }

@@ -12,14 +12,24 @@ struct ConformanceCommand: ParsableCommand {
         kerf conformance onnx/backend/test/data/node
         kerf conformance cases --manifest known.txt --json
         kerf conformance cases --only test_conv --reference
+        kerf conformance cases --mode all
 
       Cases run in processes of their own, so that one that crashes or hangs is a failure and no more. A manifest lists \
-      what is known: lines `fail NAME reason` and `skip NAME reason`, NAME with a `*` at its end for all that begin so. \
-      Exit status 1 when a case fails that is not listed, or a listed one passes.
+      what is known: lines `fail NAME reason` and `skip NAME reason`, NAME with a `*` at its end for all that begin so, \
+      `fail:symbolic` and the like for one mode; and `random NAME bernoulli|complement|dropout reason` for outputs that are \
+      drawn, of which type, shape and distribution are checked. Exit status 1 when a case fails that is not listed, or a \
+      listed one passes.
       """)
 
   @Argument(help: "Folders of cases.", completion: .directory)
   var folders: [String]
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "With the shapes of the file, with no dimension of an input known before the run, with the inputs as constants for "
+        + "folding to compute, or each of these.", valueName: "static|symbolic|constant|all"))
+  var mode = "static"
 
   @Flag(name: .long, help: "Evaluate the imported graphs by reference instead of compiling them.")
   var reference = false
@@ -39,37 +49,57 @@ struct ConformanceCommand: ParsableCommand {
 
   func validate() throws {
     if folders.isEmpty { throw ValidationError("name at least one folder") }
+    guard mode == "all" || ConformanceMode(rawValue: mode) != nil else {
+      throw ValidationError("--mode is '\(mode)', must be static, symbolic, constant or all")
+    }
     guard timeout > 0, timeout <= 86400 else { throw ValidationError("--timeout is \(timeout), must be in 0...86400") }
   }
 
   func run() throws {
-    var cases = try folders.flatMap { try ConformanceCase.find(in: $0) }
-    if let only { cases.removeAll { !$0.name.contains(only) } }
-    guard !cases.isEmpty else { throw KerfError("no case has a name that contains '\(only ?? "")'") }
     let known = try manifest.map { try ConformanceManifest(path: $0) } ?? ConformanceManifest()
-    let skipped = cases.compactMap { item in
-      known.skipReason(item.name).map { ConformanceResult(item.name, .skipped, $0) }
-    }
-    let runnable = cases.filter { known.skipReason($0.name) == nil }
+    let cases = try cases(known)
+    let skipped = cases.compactMap { item in known.skipReason(item).map { ConformanceResult(item, .skipped, $0) } }
+    let runnable = cases.filter { known.skipReason($0) == nil }
     let progress = Progress("conformance", quiet: verbosity.quiet)
     let isVerbose = verbosity.verbose
     let pool = WorkerPool(
       workers: min(threads.count, max(1, runnable.count)), usesReference: reference, timeout: timeout)
     let results = pool.run(runnable) { result, done in
-      if isVerbose { Console.line("\(result.name): \(result.status.rawValue) \(result.reason)") }
+      if isVerbose { Console.line("\(result.label): \(result.status.rawValue) \(result.reason)") }
       progress.show(done, of: runnable.count)
     }
     progress.finish()
-    let all = (results.map(known.judge) + skipped).sorted { $0.name < $1.name }
+    let all = (results.map(known.judge) + skipped).sorted { ($0.name, $0.label) < ($1.name, $1.label) }
     let summary = ConformanceSummary(all)
     try print(summary)
     if summary.failed > 0 { throw KerfError("\(summary.failed) of \(all.count) cases failed") }
   }
 
+  /// The cases asked for, in each of the modes asked for.
+  private func cases(_ known: ConformanceManifest) throws -> [ConformanceCase] {
+    var found = try folders.flatMap { try ConformanceCase.find(in: $0) }
+    if let only { found.removeAll { !$0.name.contains(only) } }
+    guard !found.isEmpty else { throw KerfError("no case has a name that contains '\(only ?? "")'") }
+    let modes = ConformanceMode(rawValue: mode).map { [$0] } ?? ConformanceMode.allCases
+    return found.flatMap { item in
+      modes.map { mode in
+        var item = item
+        item.mode = mode
+        item.random = known.random(item)
+        return item
+      }
+    }
+  }
+
   private func print(_ summary: ConformanceSummary) throws {
     if json.json { return try Console.json(summary) }
     for result in summary.results where result.status != .passed {
-      try Console.result("\(result.status.rawValue)  \(result.name): \(printable(result.reason, limit: 600))")
+      try Console.result("\(result.status.rawValue)  \(result.label): \(printable(result.reason, limit: 600))")
+    }
+    if let found = summary.inference {
+      try Console.result(
+        "symbolic: \(found.outputs) tensor outputs, rank of \(found.unranked.count) unknown; "
+          + "\(found.dimensions) dimensions, \(found.unknownDimensions) not derived from those of the inputs")
     }
     try Console.result("\(summary.passed) passed, \(summary.failed) failed, \(summary.skipped) skipped")
   }

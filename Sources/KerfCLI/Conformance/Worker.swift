@@ -17,7 +17,7 @@ final class Worker {
 
   /// Runs a case; a failure of the process is a failure of the case.
   func run(_ item: ConformanceCase) -> ConformanceResult {
-    func failed(_ reason: String) -> ConformanceResult { ConformanceResult(item.name, .failed, reason) }
+    func failed(_ reason: String) -> ConformanceResult { ConformanceResult(item, .failed, reason) }
     do {
       try startIfNeeded()
       guard let input else { return failed("the worker process has no input") }

@@ -76,6 +76,7 @@ enum {
   KERF_OP_REVERSE_SEQUENCE = 65,  // x any, lengths i64 -> y; batch_axis(i) time_axis(i)
   KERF_OP_IS = 66,              // x f32 -> bool; function(i: 0 is_nan, 1 is_inf, 2 is_positive_inf, 3 is_negative_inf)
   KERF_OP_RESIZE_NEAREST = 67,  // x[N,H,W,C] any -> y; coordinate(i) nearest(i) scale_h(f) scale_w(f)
+  KERF_OP_SOFTMAX_BF16 = 68,    // x bf16 -> y; axis(i)
 
   // 8-bit. Activations are u8 with a zero point, weights s8 (symmetric, per output channel). The int32 accumulator is
   // exact: acc = sum((x - x_zero) * w) + bias. Requantization is defined once, in integers (kerf_requantize below).

@@ -2,7 +2,8 @@
 // ONNX: ReduceSum, Mean, Max, Min, Prod, L1, L2, SumSquare, LogSum, LogSumExp 1-20 and GlobalAveragePool.
 //
 // Neighbouring axes of a kind are joined; the last group is folded along rows when reduced, else by columns. Partial
-// results are combined in order. Sums keep track of their roundings, so the result is off by about one at any length.
+// results are combined in order. Sums keep track of the roundings of long rows and of blocks of columns, so the result is
+// off by a few at any length.
 #include "reduce_f32.h"
 
 enum { COLUMNS = 512 };

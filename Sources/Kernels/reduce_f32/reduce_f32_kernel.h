@@ -98,12 +98,29 @@ V void store_some(float *p, vf a, int64_t n) {
   else vstoren(p, a, n);
 }
 
-/// One vector of columns: rows added one by one, whole vectors in blocks.
+V vf add_term(const int fold, vf sum, vf x, vf shift) {
+  return fold == KERF_FOLD_SQUARE ? vfma(x, x, sum) : vadd(sum, term(fold, x, shift));
+}
+
+/// Rows that are added in plain float, four sums at a time; the sums of blocks keep track of their roundings.
+enum { BLOCK_ROWS = 512 };
+
+/// One vector of columns.
 V vsum2 column_sum(const int fold, const float *x, int64_t rows, int64_t stride, int64_t w, vf s, vsum2 sum) {
-  int64_t r = 0;
-  if (w >= VW)
-    for (; r + 8 <= rows; r += 8) sum = vsum2_add(sum, term_block(fold, x + r * stride, stride, s));
-  for (; r < rows; r++) sum = vsum2_add(sum, term(fold, load_some(x + r * stride, w), s));
+  for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
+    const int64_t end = first + BLOCK_ROWS < rows ? first + BLOCK_ROWS : rows;
+    vf a = vzero(), b = a, c = a, d = a;
+    int64_t r = first;
+    for (; r + 4 <= end; r += 4) {
+      const float *row = x + r * stride;
+      a = add_term(fold, a, load_some(row, w), s);
+      b = add_term(fold, b, load_some(row + stride, w), s);
+      c = add_term(fold, c, load_some(row + 2 * stride, w), s);
+      d = add_term(fold, d, load_some(row + 3 * stride, w), s);
+    }
+    for (; r < end; r++) a = add_term(fold, a, load_some(x + r * stride, w), s);
+    sum = vsum2_add(sum, vadd(vadd(a, c), vadd(b, d)));
+  }
   return sum;
 }
 

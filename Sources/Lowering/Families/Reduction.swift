@@ -28,6 +28,13 @@ extension LoweringCatalog {
     guard let x = node.inputs[0], l.computeType(x) == .float32, l.rank(x) > 0 else { return false }
     let axis = try normalizedAxis(axis, rank: l.rank(x))
     let layout = try l.commonLayout([x], rank: l.rank(x))
+    if l.element(x) == .bfloat16 && !isLog {
+      let result = try l.result(node.outputs[0], layout, type: .bfloat16)
+      l.emit(
+        Op.softmaxBF16, [try l.slot(x, layout, type: .bfloat16)], [result], [.int(layout.position(axis))], node,
+        inPlace: 0)
+      return true
+    }
     let attributes: [Step.Attribute] = [.int(layout.position(axis)), .flag(isLog)]
     l.emit(Op.softmax, [try l.slot(x, layout)], [try l.result(node.outputs[0], layout)], attributes, node, inPlace: 0)
     return true

@@ -138,6 +138,8 @@ extension GraphBuilder {
       return .tensor(x.element, zip(s, t).map { $0 == $1 ? $0 : .unknown })
     case (.sequence(let x), .sequence(let y)): return merge(x, y).map { .sequence($0) }
     case (.optional(let x), .optional(let y)): return merge(x, y).map { .optional($0) }
+    // What the body returns is passed on to it where it takes an optional.
+    case (.optional(let x), _): return merge(x, b).map { .optional($0) }
     default: return a == b ? a : nil
     }
   }

@@ -30,7 +30,7 @@ extension GraphBuilder {
       do throws(Diagnostic) {
         guard !name.isEmpty else { throw Diagnostic.invalid("it has no name") }
         guard let type = try TypeReader.read(input.type) else { throw Diagnostic.invalid("it has no type") }
-        bind(name, .value(graph.addInput(name, try specialized(type, name))), "graph input '\(name)'")
+        bind(name, .value(try addInput(name, try specialized(type, name))), "graph input '\(name)'")
       } catch {
         report(error.about("graph input '\(name)'"))
         bind(name, .broken, "graph input '\(name)'")
@@ -38,6 +38,20 @@ extension GraphBuilder {
     }
     reportUnknownOverrides(proto)
     return declared
+  }
+
+  /// An input of the graph, or the constant that the caller fixed it to.
+  private func addInput(_ name: Name, _ type: ValueType) throws(Diagnostic) -> ValueID {
+    let place = inputCount
+    inputCount += 1
+    if let tensor = try importer.options.fixedInput?(place, type) {
+      guard type.isCompatible(with: .tensor(tensor.tensorType)) else {
+        throw .invalid("it is fixed to a \(tensor.tensorType), but declared as \(type)")
+      }
+      return graph.addConstant(tensor, name: name)
+    }
+    guard importer.options.hasSymbolicInputs else { return graph.addInput(name, type) }
+    return graph.addInput(name, type.mapDims { _, axis in .symbol("input\(place).\(axis)") })
   }
 
   /// The input's type with the shape and dimensions that the caller asked for.

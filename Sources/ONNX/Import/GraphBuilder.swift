@@ -35,6 +35,8 @@ final class GraphBuilder {
   let depth: Int
   var graph: Graph
   var frames: [Frame] = []
+  /// Inputs of the main graph so far, constants that stand for one included.
+  var inputCount = 0
   /// Types that the file notes for values: hints, checked and never used.
   private var hints: [Name: ProtoType] = [:]
 

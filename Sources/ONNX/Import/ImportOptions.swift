@@ -11,6 +11,11 @@ public struct ImportOptions: Sendable {
   public var inputShapes: [(name: Name, shape: [Int])] = []
   /// Numbers for symbolic dimensions.
   public var dimensions: [(symbol: String, value: Int)] = []
+  /// Every dimension of an input becomes a symbol of its own, whatever number or symbol the file states.
+  public var hasSymbolicInputs = false
+  /// The value of an input that is to become a constant, by its place among the inputs without initializer, and its type;
+  /// nil leaves it an input.
+  public var fixedInput: (@Sendable (Int, ValueType) throws(Diagnostic) -> Tensor?)?
 
   public init() {}
 }

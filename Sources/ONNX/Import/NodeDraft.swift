@@ -60,6 +60,12 @@ struct NodeDraft {
     return Name(bytes).string
   }
 
+  mutating func takeStrings(_ name: String) throws(Diagnostic) -> [[UInt8]]? {
+    guard let value = take(name) else { return nil }
+    guard case .strings(let list) = value else { throw Self.wrong(name, value, "strings") }
+    return list
+  }
+
   mutating func set(_ name: String, _ value: AttributeValue) {
     attributes.removeAll { $0.name == name }
     attributes.append((name, value))

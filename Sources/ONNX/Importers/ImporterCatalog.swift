@@ -24,7 +24,7 @@ enum ImporterCatalog {
     ("Reductions", reductions), ("Normalization", normalization), ("Softmax", softmax),
     ("Shapes", shapes), ("Indexing", indexing), ("Resampling", resampling), ("Pooling", pooling),
     ("Recurrent", recurrent), ("Linear", linear), ("Casting", casting), ("Signal", signal), ("Trees", trees),
-    ("AttentionBodies", attentionBodies),
+    ("AttentionBodies", attentionBodies), ("Gradients", gradients),
   ]
 
   private static let byName: [String: NodeImporter] = Dictionary(
@@ -32,7 +32,10 @@ enum ImporterCatalog {
     uniquingKeysWith: { first, _ in first })
 
   /// Operators that only importers know: they become something else.
-  static func isRenamed(_ name: String) -> Bool { ["Constant", "Scatter", "Upsample"].contains(name) }
+  static func isRenamed(_ name: String, domain: Name) -> Bool {
+    ["Constant", "Scatter", "Upsample", "ai.onnx.preview.training.Gradient"]
+      .contains(domain.isEmpty ? name : "\(domain).\(name)")
+  }
 
   static func find(_ name: String, domain: Name) -> NodeImporter? {
     byName[domain.isEmpty ? name : "\(domain).\(name)"]

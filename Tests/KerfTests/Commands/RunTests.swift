@@ -68,15 +68,59 @@ import Testing
   }
 
   @Test func manifestJudgesResults() throws {
-    let text = "# known\nfail node/bad rounding of halves\nfail gone* not there yet\nskip random* no fixed values\n"
+    let text = """
+      # known
+      fail node/bad rounding of halves
+      fail gone* not there yet
+      skip slow* takes hours
+      fail:symbolic open its rank is open
+      random drawn dropout the mask is drawn
+      """
     let manifest = try ConformanceManifest(path: folder.write(Array(text.utf8), "known.txt"))
-    #expect(manifest.skipReason("random_1") == "no fixed values")
-    #expect(manifest.skipReason("node/bad") == nil)
-    #expect(manifest.judge(ConformanceResult("node/bad", .failed, "x")).status == .skipped)
-    #expect(manifest.judge(ConformanceResult("node/bad", .passed)).status == .failed)
-    #expect(manifest.judge(ConformanceResult("gone_2", .passed)).status == .passed)
-    #expect(manifest.judge(ConformanceResult("other", .failed, "x")).status == .failed)
-    let bad = try folder.write(Array("fail nameonly\n".utf8), "bad.txt")
-    #expect(throws: KerfError.self) { try ConformanceManifest(path: bad) }
+    func item(_ name: String, _ mode: ConformanceMode = .static) -> ConformanceCase {
+      ConformanceCase(name: name, path: "", mode: mode)
+    }
+    func judged(_ item: ConformanceCase, _ status: ConformanceResult.Status) -> ConformanceResult.Status {
+      manifest.judge(ConformanceResult(item, status, "x")).status
+    }
+    #expect(manifest.skipReason(item("slow_1")) == "takes hours")
+    #expect(manifest.skipReason(item("node/bad")) == nil)
+    #expect(judged(item("node/bad"), .failed) == .skipped)
+    #expect(judged(item("node/bad", .constant), .passed) == .failed)
+    #expect(judged(item("gone_2"), .passed) == .passed)
+    #expect(judged(item("other"), .failed) == .failed)
+    #expect(judged(item("open"), .failed) == .failed)
+    #expect(judged(item("open", .symbolic), .failed) == .skipped)
+    #expect(manifest.random(item("drawn")) == .dropout && manifest.random(item("open")) == nil)
+    for line in ["fail nameonly", "fail:never name reason", "random name normal reason"] {
+      let bad = try folder.write(Array(line.utf8), "bad.txt")
+      #expect(throws: KerfError.self) { try ConformanceManifest(path: bad) }
+    }
+  }
+
+  @Test(arguments: ConformanceMode.allCases)
+  func everyModeGivesTheSame(mode: ConformanceMode) throws {
+    try writeCase("good", expected: [0, 2, 3])
+    try writeCase("bad", expected: [0, 2, 4])
+    let cases = try ConformanceCase.find(in: folder.path).map {
+      ConformanceCase(name: $0.name, path: $0.path, mode: mode)
+    }
+    let results = cases.map { ConformanceRun().run($0) }
+    #expect(results.map(\.status) == [.failed, .passed])
+    #expect(results[1].inference?.dimensions == (mode == .symbolic ? 2 : nil))
+    #expect(results[1].inference?.unknownDimensions == (mode == .symbolic ? 0 : nil))
+  }
+
+  @Test func distributionsAreChecked() throws {
+    let x = try RandomOutputs.repeated([.tensor(Tensor([Float(0), 0.25, 1]))])
+    let draws = (0..<RandomOutputs.copies).flatMap { [0, $0 % 4 == 0 ? 1 : 0, 1] as [Float] }
+    func deviation(_ kind: RandomOutputs, _ draws: [Float]) -> String? {
+      kind.deviation(of: [.tensor(Tensor(draws))], for: x)
+    }
+    #expect(deviation(.bernoulli, draws) == nil)
+    #expect(deviation(.complement, draws.map { 1 - $0 }) == nil)
+    #expect(deviation(.complement, draws) != nil)
+    #expect(deviation(.bernoulli, draws.map { $0 * 2 }) != nil)
+    #expect(deviation(.bernoulli, draws.map { _ in 0 }) != nil)
   }
 }
