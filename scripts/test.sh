@@ -32,6 +32,15 @@ else
   echo "skipped: no generator at $shared/conformance"
 fi
 
+step "conformance of onnxruntime's operators"
+if [ ! -e $venv/onnxruntime ]; then
+  python3 -m venv $venv
+  $venv/bin/pip install --quiet --disable-pip-version-check numpy onnx onnxruntime
+  touch $venv/onnxruntime
+fi
+$venv/bin/python Tests/Conformance/contrib/generate.py --out .build/contrib >/dev/null
+"$kerf" conformance .build/contrib --threads 2 --quiet
+
 step "device"
 scripts/device-samples.sh "$kerf"
 

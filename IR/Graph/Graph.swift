@@ -157,6 +157,11 @@ public struct Graph: Sendable {
 
   mutating func setName(_ id: ValueID, _ name: Name) { values[id.index].name = name }
 
+  /// Gives a value that has no name one.
+  public mutating func nameIfUnnamed(_ id: ValueID, _ name: Name) {
+    if values[id.index].name.isEmpty { values[id.index].name = name }
+  }
+
   /// Links a new node in before another, or at the end.
   mutating func link(_ node: Node, before: NodeID?) {
     let index = node.id.index

@@ -58,6 +58,11 @@ public enum OperatorCatalog {
     ("ImageDecoding", imageDecoding),
     ("Strings", strings),
     ("Vectorizing", vectorizing),
+
+    // onnxruntime's own, where ONNX's do not express them; the importer expands the others.
+    ("ContribSampling", contribSampling),
+    ("ContribTokens", contribTokens),
+    ("ContribLinear", contribLinear),
   ]
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)

@@ -38,6 +38,13 @@ import Testing
       """
     ),
     (
+      "onnxruntime's own, rare in exported networks",
+      """
+      com.microsoft.CropAndResize com.microsoft.Inverse com.microsoft.MaxpoolWithMask com.microsoft.MurmurHash3 \
+      com.microsoft.NGramRepeatBlock
+      """
+    ),
+    (
       "rare in exported networks: no kernel so far",
       """
       AffineGrid BitCast CausalConvWithState CenterCropPad Col2Im CumProd DFT DeformConv Det Einsum \

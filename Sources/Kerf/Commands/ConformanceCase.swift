@@ -57,12 +57,18 @@ public struct ConformanceCase: Codable, Equatable, Sendable {
     struct Content: Decodable {
       var rtol: Double?
       var atol: Double?
+      var steps: Int?
+      var share: Double?
     }
     guard let content = try? JSONDecoder().decode(Content.self, from: try NumpyFile.mapped(file)) else {
       throw KerfError("'\(printable(file))' is not JSON with rtol and atol")
     }
     let standard = Tolerance()
-    return Tolerance(relative: content.rtol ?? standard.relative, absolute: content.atol ?? standard.absolute)
+    var tolerance = Tolerance(
+      relative: content.rtol ?? standard.relative, absolute: content.atol ?? standard.absolute)
+    tolerance.steps = content.steps ?? 0
+    tolerance.share = content.share ?? 1
+    return tolerance
   }
 }
 

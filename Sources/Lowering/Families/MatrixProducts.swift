@@ -13,7 +13,7 @@ extension LoweringCatalog {
     let (rankA, rankB) = (l.rank(a), l.rank(b))
     let residual = try l.residual(node, 3, .identity(l.rank(y)), after: op.residualAfterActivation)
     let bias = try l.optionalSlot(node, 2)
-    if let weights = l.graph.constant(b), rankB == 2, rankA >= 1, !op.transposesA {
+    if rankB == 2, rankA >= 1, !op.transposesA, let weights = l.weights(b) {
       let alpha = op.alpha
       let floats = alpha == 1 ? weights.wide(Float.self) : weights.wide(Float.self).map { $0 * alpha }
       let (k, n) = op.transposesB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])

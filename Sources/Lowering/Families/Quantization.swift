@@ -24,14 +24,13 @@ extension LoweringCatalog {
   }
 
   private static let dequantize: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0], op.granularity.blockSize == 0 else {
-      return false
-    }
+    guard let op = node.op as? DequantizeLinear, let x = node.inputs[0] else { return false }
     let y = node.outputs[0]
     if let tensor = l.weights(y) {
       l.postpone(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
       return true
     }
+    guard op.granularity.blockSize == 0 else { return false }
     guard [.uint8, .int8, .uint16, .int16, .int32].contains(l.element(x)), l.computeType(y) == .float32 else {
       return false
     }

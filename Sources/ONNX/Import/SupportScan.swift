@@ -26,7 +26,7 @@ struct SupportScan {
     guard let name = ascii(node.operatorName) else { return false }
     let domain = OpsetTable.normalized(node.domain)
     return OperatorCatalog.find(name, domain: domain.string) != nil
-      || ImporterCatalog.isRenamed(name, domain: domain)
+      || ImporterCatalog.expands(name, domain: domain)
   }
 
   /// Operator and domain as messages put them.

@@ -25,16 +25,19 @@ enum ImporterCatalog {
     ("Shapes", shapes), ("Indexing", indexing), ("Resampling", resampling), ("Pooling", pooling),
     ("Recurrent", recurrent), ("Linear", linear), ("Casting", casting), ("Signal", signal), ("Trees", trees),
     ("AttentionBodies", attentionBodies), ("Gradients", gradients),
+    ("QuantizedProducts", quantizedProducts),
+    ("Contrib", ContribCatalog.importers), ("Simplified", ContribCatalog.unqualified),
   ]
 
   private static let byName: [String: NodeImporter] = Dictionary(
     families.flatMap(\.importers).flatMap { entry in entry.operators.map { ($0, entry.importer) } },
     uniquingKeysWith: { first, _ in first })
 
-  /// Operators that only importers know: they become something else.
-  static func isRenamed(_ name: String, domain: Name) -> Bool {
-    ["Constant", "Scatter", "Upsample", "ai.onnx.preview.training.Gradient"]
-      .contains(domain.isEmpty ? name : "\(domain).\(name)")
+  /// Operators that only importers know: they become others.
+  static func expands(_ name: String, domain: Name) -> Bool {
+    domain.isEmpty
+      ? ["Constant", "Scatter", "Upsample", "SimplifiedLayerNormalization"].contains(name)
+      : find(name, domain: domain) != nil
   }
 
   static func find(_ name: String, domain: Name) -> NodeImporter? {

@@ -80,6 +80,15 @@ import Testing
     #expect(
       Tolerance().difference(.tensor(Tensor([Int64(1)])), expected: .tensor(Tensor([Int32(1)])))
         == "i64[1], expected i32[1]")
+    var stepwise = Tolerance()
+    stepwise.steps = 1
+    stepwise.share = 0.5
+    let codes = Datum.tensor(Tensor([UInt8(0), 5, 255, 9]))
+    #expect(stepwise.difference(.tensor(Tensor([UInt8(1), 4, 255, 9])), expected: codes) == nil)
+    #expect(
+      stepwise.difference(.tensor(Tensor([UInt8(0), 7, 255, 9])), expected: codes)
+        == "1 of 4 elements differ, the first at 1: 7, expected 5")
+    #expect(stepwise.difference(.tensor(Tensor([UInt8(1), 4, 254, 9])), expected: codes) != nil)
     let type = ValueType.tensor(.float32, nil)
     #expect(Tolerance().difference(.sequence([], of: type), expected: .optional(nil, of: type)) != nil)
   }
