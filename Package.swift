@@ -56,7 +56,8 @@ let package = Package(
     tests("IRTests", ["IR", "TestSupport"]),
     tests("PassesTests", ["Passes", "IR", "TestSupport"], exclude: ["Golden"]),
     tests("ONNXTests", ["ONNX", "IR", "TestSupport"]),
-    tests("BundleTests", ["Bundle", "CSystem"]),
+    .target(name: "FaultInjection", path: "Tests/FaultInjection"),
+    tests("BundleTests", ["Bundle", "CSystem", "FaultInjection"]),
     tests("KernelsTests", ["Kernels"]),
     .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
     tests("RuntimeTests", ["Runtime", "Bundle", "Kernels", "CSystem", "AllocationCounter"]),
@@ -66,3 +67,12 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// Only where scripts/fuzz.sh asks for it: it needs libFuzzer.
+if Context.environment["KERF_FUZZ"] != nil {
+  package.products.append(.executable(name: "kerf-fuzz", targets: ["Fuzz"]))
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz", dependencies: ["IR", "Passes", "ONNX", "COnnx", "Bundle", "Kernels", "Runtime"], path: "Tests/Fuzz",
+      swiftSettings: swift, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}

@@ -4,14 +4,14 @@ extension Graph {
   public func inferenceContext(_ inputs: [ValueID?], outputCount: Int) -> InferenceContext {
     InferenceContext(
       inputs: inputs.map { id in
-        id.map { InferenceContext.Input(type: type($0), constant: constant($0), contents: self[$0].contents) }
+        id.map { InferenceContext.Input(type: type($0), constant: constant($0), contents: contents($0)) }
       }, outputCount: outputCount)
   }
 
   /// Types and contents of the outputs an operator would have on these inputs. Throws what is wrong, with `label` and
   /// the input types in front.
   public func infer(
-    _ op: any Operator, _ inputs: [ValueID?], outputCount: Int, label: String
+    _ op: any Operator, _ inputs: [ValueID?], outputCount: Int, label: @autoclosure () -> String
   ) throws(Diagnostic) -> (types: [ValueType], contents: [[Dim]?]) {
     let context = inferenceContext(inputs, outputCount: outputCount)
     do throws(Diagnostic) {
@@ -22,9 +22,12 @@ extension Graph {
       }
       for type in types { try checkDims(type) }
       let contents = op.inferContents(context)
-      return (types, contents.count == outputCount ? contents : Array(repeating: nil, count: outputCount))
+      return (
+        types.map { context.shared($0) },
+        contents.count == outputCount ? contents : Array(repeating: nil, count: outputCount)
+      )
     } catch {
-      var located = error.about(label)
+      var located = error.about(label())
       for (index, input) in inputs.enumerated().prefix(8) {
         if let input { located.notes.append("input \(index) %\(self[input].name) : \(type(input))") }
       }
@@ -50,17 +53,18 @@ extension Graph {
     switch type {
     case .tensor(let tensor):
       guard let shape = tensor.shape else { return }
-      if shape.count > 64 { throw .invalid("the result would have rank \(shape.count), accepted are 0...64") }
+      if shape.count > Shape.maximumRank {
+        throw .invalid("the result would have rank \(shape.count), accepted are 0...\(Shape.maximumRank)")
+      }
       for dim in shape {
         if let value = dim.value, value < 0 || value > Dim.limit {
           throw .invalid("the result would have dimension \(value)")
         }
       }
-      if let known = tensor.knownShape {
-        guard let count = Tensor.elementCount(of: known), tensor.element.byteCount(of: count) != nil else {
-          throw .invalid("the result would have shape \(describe(known)), which is too large")
-        }
-      }
+      guard shape.allSatisfy({ $0.value != nil }) else { return }
+      guard let count = Tensor.elementCount(of: shape.lazy.map { $0.value ?? 0 }),
+        tensor.element.byteCount(of: count) != nil
+      else { throw .invalid("the result would have shape \(describe(shape)), which is too large") }
     case .sequence(let element), .optional(let element): try checkDims(element)
     case .map(_, let value): try checkDims(value)
     }
@@ -75,22 +79,24 @@ extension Graph {
     var inputs = inputs
     while let final = inputs.last, final == nil { inputs.removeLast() }
     let id = NodeID(nodes.count)
-    var node = Node(id: id, op: op, inputs: inputs, outputs: [], names: names)
+    var node = Node(id: id, op: op, inputs: inputs, names: names)
     let inferred = try infer(op, inputs, outputCount: outputs, label: node.label)
     for index in 0..<outputs {
       let name = index < outputNames.count ? outputNames[index] : Name("")
-      let value = newValue(name, inferred.types[index], .node(id, output: index), contents: inferred.contents[index])
+      let value = newValue(
+        name, inferred.types[index], .node(id, output: Int32(truncatingIfNeeded: index)),
+        contents: inferred.contents[index])
       values[value.index].type = named(inferred.types[index], value)
       node.outputs.append(value)
     }
     link(node, before: before)
     for input in inputs { if let input { values[input.index].users.append(id) } }
-    return node.outputs
+    return Array(node.outputs)
   }
 
   /// Unknown dimensions replaced by symbols that belong to the value.
   func named(_ type: ValueType, _ id: ValueID) -> ValueType {
-    type.mapDims { dim, axis in dim.isUnknown ? .symbol("?\(id.index).\(axis)") : dim }
+    type.hasUnknownDims ? type.mapDims { dim, axis in dim.isUnknown ? .symbol("?\(id.index).\(axis)") : dim } : type
   }
 
   /// Narrows a value's type by what else is known of it (a declared type, an older inference). Dimensions that are
@@ -131,6 +137,7 @@ extension Graph {
 
   /// Replaces a node's operator, keeping inputs and outputs, and re-infers its outputs.
   public mutating func setOperator(_ id: NodeID, _ op: any Operator) throws(Diagnostic) {
+    if let old = nodes[id.index] { recount(bodiesOf: old.op, becoming: op) }
     nodes[id.index]?.op = op
     try reinfer(id)
   }
@@ -152,7 +159,7 @@ extension Graph {
 
   /// Adds the names of a node that another now also stands for.
   public mutating func addNames(_ names: [Name], to id: NodeID) {
-    for name in names where nodes[id.index]?.names.contains(name) == false { nodes[id.index]?.names.append(name) }
+    nodes[id.index]?.addNames(names)
   }
 
   private mutating func removeUse(_ value: ValueID, _ node: NodeID) {
@@ -196,7 +203,9 @@ extension Graph {
     }
     let gone = Set(replaced.map(\.index))
     graph.inputs = inputs.indices.filter { !gone.contains($0) }.map { inputs[$0] }
-    for (index, id) in graph.inputs.enumerated() { graph.values[id.index].definition = .input(index) }
+    for (index, id) in graph.inputs.enumerated() {
+      graph.values[id.index].definition = .input(Int32(truncatingIfNeeded: index))
+    }
     do throws(Diagnostic) {
       for node in orderedNodes { try graph.reinfer(node.id) }
       return graph

@@ -1,31 +1,50 @@
-/// Handle of a value in its graph.
+/// Handle of a value in its graph. Small, because graphs hold many; memory ends long before 2^32 values.
 public struct ValueID: Hashable, Sendable, Comparable {
-  public let index: Int
-  public init(_ index: Int) { self.index = index }
-  public static func < (a: ValueID, b: ValueID) -> Bool { a.index < b.index }
+  private let raw: UInt32
+  public var index: Int { Int(raw) }
+  public init(_ index: Int) { raw = UInt32(truncatingIfNeeded: index) }
+  public static func < (a: ValueID, b: ValueID) -> Bool { a.raw < b.raw }
 }
 
 /// Handle of a node in its graph.
 public struct NodeID: Hashable, Sendable, Comparable {
-  public let index: Int
-  public init(_ index: Int) { self.index = index }
-  public static func < (a: NodeID, b: NodeID) -> Bool { a.index < b.index }
+  private let raw: UInt32
+  public var index: Int { Int(raw) }
+  public init(_ index: Int) { raw = UInt32(truncatingIfNeeded: index) }
+  public static func < (a: NodeID, b: NodeID) -> Bool { a.raw < b.raw }
 }
 
 /// One application of an operator.
 public struct Node: Sendable {
-  public let id: NodeID
   public var op: any Operator
   /// Absent optional inputs are nil.
   public internal(set) var inputs: [ValueID?]
-  public internal(set) var outputs: [ValueID]
+  public internal(set) var outputs: ShortList<ValueID> = []
+  var nameList: ShortList<Name>
+  public let id: NodeID
+
+  init(id: NodeID, op: any Operator, inputs: [ValueID?], names: [Name]) {
+    self.id = id
+    self.op = op
+    self.inputs = inputs
+    nameList = ShortList(names)
+  }
+
   /// ONNX names of the nodes this one stands for.
-  public var names: [Name]
+  public var names: [Name] {
+    get { Array(nameList) }
+    set { nameList = ShortList(newValue) }
+  }
+
+  /// Adds names that it does not have. Of very many only the newest are compared: a name twice does no harm.
+  mutating func addNames(_ names: some Sequence<Name>) {
+    for name in names where !nameList.suffix(64).contains(name) { nameList.append(name) }
+  }
 
   /// `Conv 'stem/conv1'`, as messages put it.
   public var label: String {
-    let quoted = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
-    let more = names.count > 3 ? ", …" : ""
+    let quoted = nameList.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+    let more = nameList.count > 3 ? ", …" : ""
     return type(of: op).qualifiedName + (quoted.isEmpty ? "" : " \(quoted)\(more)")
   }
 }
@@ -33,20 +52,20 @@ public struct Node: Sendable {
 /// One value: an input, a constant, or the output of a node.
 public struct Value: Sendable {
   public enum Definition: Hashable, Sendable {
-    case input(Int)
-    case constant(Tensor)
-    case node(NodeID, output: Int)
+    case input(Int32)
+    indirect case constant(Tensor)
+    case node(NodeID, output: Int32)
   }
   /// ONNX name; may be empty.
   public var name: Name
   public internal(set) var type: ValueType
   public internal(set) var definition: Definition
-  /// Elements of an integer tensor of rank 0 or 1 as dimensions, where known.
+  /// Elements of an integer tensor of rank 0 or 1 as dimensions, where known; of a sequence, its length.
   public internal(set) var contents: [Dim]?
   /// Nodes that read it, once per reading input.
-  var users: [NodeID] = []
+  var users: ShortList<NodeID> = []
   /// How often it is an output of the graph.
-  var outputUses = 0
+  var outputUses: Int32 = 0
   var isRemoved = false
 }
 
@@ -62,11 +81,13 @@ public struct Graph: Sendable {
   var values: [Value] = []
   var nodes: [Node?] = []
   // The order of nodes, as a doubly linked list so that inserting is O(1).
-  var next: [Int] = []
-  var previous: [Int] = []
-  var first = -1
-  var last = -1
+  var next: [Int32] = []
+  var previous: [Int32] = []
+  var first: Int32 = -1
+  var last: Int32 = -1
   public private(set) var nodeCount = 0
+  /// How many nodes have bodies; most graphs have none, and passes need not look for them.
+  private var nodesWithBodies = 0
 
   public init(name: Name = "") { self.name = name }
 
@@ -80,16 +101,18 @@ public struct Graph: Sendable {
     guard let id, case .constant(let tensor) = values[id.index].definition else { return nil }
     return tensor
   }
+  /// Elements of an integer tensor of rank 0 or 1 as dimensions, where known; of a sequence, its length.
+  public func contents(_ id: ValueID) -> [Dim]? { values[id.index].contents }
   /// The node that computes a value, and as which output.
   public func producer(_ id: ValueID?) -> Node? {
     guard let id, case .node(let node, _) = values[id.index].definition else { return nil }
     return self[node]
   }
   /// Nodes that read a value, once per reading input.
-  public func users(_ id: ValueID) -> [NodeID] { values[id.index].users }
+  public func users(_ id: ValueID) -> ShortList<NodeID> { values[id.index].users }
   public func isOutput(_ id: ValueID) -> Bool { values[id.index].outputUses > 0 }
   /// Readers, the graph's outputs included.
-  public func useCount(_ id: ValueID) -> Int { values[id.index].users.count + values[id.index].outputUses }
+  public func useCount(_ id: ValueID) -> Int { values[id.index].users.count + Int(values[id.index].outputUses) }
   public var valueCount: Int { values.count }
   /// All live values, by handle.
   public var valueIDs: [ValueID] { values.indices.filter { !values[$0].isRemoved }.map { ValueID($0) } }
@@ -99,21 +122,49 @@ public struct Graph: Sendable {
 
   public struct OrderedNodes: Sequence, IteratorProtocol {
     let graph: Graph
-    var current: Int
+    var current: Int32
     init(graph: Graph) {
       self.graph = graph
       current = graph.first
     }
     public mutating func next() -> Node? {
       guard current >= 0 else { return nil }
-      defer { current = graph.next[current] }
-      return graph.nodes[current]
+      defer { current = graph.next[Int(current)] }
+      return graph.nodes[Int(current)]
     }
   }
 
-  public var firstNode: NodeID? { first < 0 ? nil : NodeID(first) }
+  public var firstNode: NodeID? { first < 0 ? nil : NodeID(Int(first)) }
   /// The node after one in order.
-  public func node(after id: NodeID) -> NodeID? { next[id.index] < 0 ? nil : NodeID(next[id.index]) }
+  public func node(after id: NodeID) -> NodeID? { next[id.index] < 0 ? nil : NodeID(Int(next[id.index])) }
+
+  /// Handles of the nodes in order, where `isIncluded` says yes to the operator's type. Much cheaper than going over
+  /// `orderedNodes`: no node is copied.
+  public func nodeIDs(where isIncluded: (any Operator.Type) -> Bool = { _ in true }) -> [NodeID] {
+    var ids: [NodeID] = []
+    var current = first
+    while current >= 0 {
+      if let node = nodes[Int(current)], isIncluded(Swift.type(of: node.op)) { ids.append(NodeID(Int(current))) }
+      current = next[Int(current)]
+    }
+    return ids
+  }
+
+  /// Nodes with bodies, in order.
+  public var controlFlowNodes: [Node] {
+    nodesWithBodies == 0 ? [] : orderedNodes.filter { !$0.op.subgraphs.isEmpty }
+  }
+
+  /// Upper bound of the handles of nodes.
+  public var nodeIndexLimit: Int { nodes.count }
+
+  /// Makes room for so many more nodes of one output, and constants.
+  public mutating func reserve(nodes count: Int, constants: Int = 0) {
+    nodes.reserveCapacity(nodes.count + count)
+    next.reserveCapacity(next.count + count)
+    previous.reserveCapacity(previous.count + count)
+    values.reserveCapacity(values.count + count + constants)
+  }
 
   // MARK: Building
 
@@ -129,7 +180,7 @@ public struct Graph: Sendable {
   public mutating func addInput(_ name: Name, _ type: ValueType) -> ValueID {
     let index = values.count
     let named = type.mapDims { dim, axis in dim.isUnknown ? .symbol("?\(index).\(axis)") : dim }
-    let id = newValue(name, named, .input(inputs.count))
+    let id = newValue(name, named, .input(Int32(truncatingIfNeeded: inputs.count)))
     inputs.append(id)
     return id
   }
@@ -164,23 +215,28 @@ public struct Graph: Sendable {
 
   /// Links a new node in before another, or at the end.
   mutating func link(_ node: Node, before: NodeID?) {
-    let index = node.id.index
+    let index = Int32(truncatingIfNeeded: node.id.index)
+    let following = before.map { Int32(truncatingIfNeeded: $0.index) } ?? -1
+    let preceding = following >= 0 ? previous[Int(following)] : last
     nodes.append(node)
-    next.append(-1)
-    previous.append(-1)
+    next.append(following)
+    previous.append(preceding)
     nodeCount += 1
-    let following = before?.index ?? -1
-    let preceding = following >= 0 ? previous[following] : last
-    next[index] = following
-    previous[index] = preceding
-    if preceding >= 0 { next[preceding] = index } else { first = index }
-    if following >= 0 { previous[following] = index } else { last = index }
+    if !node.op.subgraphs.isEmpty { nodesWithBodies += 1 }
+    if preceding >= 0 { next[Int(preceding)] = index } else { first = index }
+    if following >= 0 { previous[Int(following)] = index } else { last = index }
+  }
+
+  mutating func recount(bodiesOf old: any Operator, becoming new: any Operator) {
+    nodesWithBodies += (new.subgraphs.isEmpty ? 0 : 1) - (old.subgraphs.isEmpty ? 0 : 1)
   }
 
   mutating func unlink(_ id: NodeID) {
     let index = id.index
-    if previous[index] >= 0 { next[previous[index]] = next[index] } else { first = next[index] }
-    if next[index] >= 0 { previous[next[index]] = previous[index] } else { last = previous[index] }
+    let (before, after) = (previous[index], next[index])
+    if before >= 0 { next[Int(before)] = after } else { first = after }
+    if after >= 0 { previous[Int(after)] = before } else { last = before }
+    if let op = nodes[index]?.op, !op.subgraphs.isEmpty { nodesWithBodies -= 1 }
     nodes[index] = nil
     nodeCount -= 1
   }

@@ -15,6 +15,9 @@ public protocol Operator: Sendable {
   /// Whether the same inputs always give the same outputs; random operators say no and are never folded or shared.
   static var isDeterministic: Bool { get }
 
+  /// Graphs among the attributes, in order. Operators that have some are `BodyOperator`s.
+  var subgraphs: [Graph] { get }
+
   init()
 
   /// Types of the outputs, as many as `context.outputCount`. Dimensions that depend on data are `Dim.unknown`.
@@ -22,7 +25,7 @@ public protocol Operator: Sendable {
   func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType]
 
   /// For shape arithmetic: the elements of the (rank 0 or 1, integer) outputs as dimensions, where they follow from the
-  /// inputs' types and contents; nil for "not known".
+  /// inputs' types and contents; nil for "not known". Of sequences: their length.
   func inferContents(_ context: InferenceContext) -> [[Dim]?]
 
   /// The outputs, as many as `context.outputCount`. Inputs that are absent are nil.
@@ -83,10 +86,7 @@ extension Operator {
     }
   }
 
-  /// Subgraphs among the attributes, in order.
-  public var subgraphs: [Graph] {
-    attributeValues.compactMap { if case .graph(let graph) = $0.value { graph } else { nil } }
-  }
+  public var subgraphs: [Graph] { [] }
 }
 
 /// What type inference knows of a node's inputs.
@@ -95,7 +95,7 @@ public struct InferenceContext: Sendable {
     public var type: ValueType
     /// The value, where it is a constant.
     public var constant: Tensor?
-    /// The elements of an integer tensor of rank 0 or 1 as dimensions, where known.
+    /// The elements of an integer tensor of rank 0 or 1 as dimensions, where known; of a sequence, its length.
     public var contents: [Dim]?
     public init(type: ValueType, constant: Tensor? = nil, contents: [Dim]? = nil) {
       self.type = type
@@ -119,9 +119,20 @@ public struct InferenceContext: Sendable {
   public func contents(_ index: Int) -> [Dim]? { input(index)?.contents }
   /// Elements of a constant integer input.
   public func integers(_ index: Int) -> [Int]? {
-    guard let dims = contents(index) else { return nil }
+    guard let dims = contents(index) else {
+      // Constants of many elements have no contents.
+      guard let tensor = constant(index), tensor.rank <= 1, tensor.type.isInteger, tensor.type != .uint64 else {
+        return nil
+      }
+      return tensor.integers
+    }
     let values = dims.compactMap(\.value)
     return values.count == dims.count ? values : nil
+  }
+
+  /// The type as the first input holds it, where it is the same: long chains then keep one of it, not one per value.
+  func shared(_ type: ValueType) -> ValueType {
+    if let first = inputs.first, let own = first?.type, own == type { own } else { type }
   }
 
   /// Type of a tensor input. Throws where it is absent or no tensor.

@@ -62,7 +62,7 @@ extension Graph {
     // In order of the data: rules list what they absorb from the anchor upwards.
     var names: [Name] = []
     for id in patch.absorbed.reversed() + [patch.anchor] {
-      for name in self[id]?.names ?? [] where !names.contains(name) { names.append(name) }
+      for name in self[id]?.nameList ?? [] where !names.suffix(64).contains(name) { names.append(name) }
     }
     do throws(Diagnostic) {
       var slot = 0

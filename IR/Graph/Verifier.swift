@@ -5,7 +5,9 @@ extension Graph {
   public func verify() throws(Diagnostic) {
     var defined = Set<ValueID>()
     for (index, id) in inputs.enumerated() {
-      guard values[id.index].definition == .input(index) else { throw .invalid("input \(index) is not defined as one") }
+      guard values[id.index].definition == .input(Int32(truncatingIfNeeded: index)) else {
+        throw .invalid("input \(index) is not defined as one")
+      }
       defined.insert(id)
     }
     var uses: [ValueID: [NodeID]] = [:]
@@ -35,7 +37,7 @@ extension Graph {
     }
     let inferred = try infer(node.op, node.inputs, outputCount: node.outputs.count, label: node.label)
     for (index, output) in node.outputs.enumerated() {
-      guard values[output.index].definition == .node(node.id, output: index) else {
+      guard values[output.index].definition == .node(node.id, output: Int32(truncatingIfNeeded: index)) else {
         throw .invalid("\(node.label): output \(index) is defined elsewhere")
       }
       guard inferred.types[index].isCompatible(with: type(output)) else {

@@ -11,13 +11,21 @@ extension InferenceContext {
   }
 
   /// Throws where an element of a constant integer input lies outside the range.
-  func checkConstant(_ input: Int, in range: ClosedRange<Int>, _ message: (Int) -> String) throws(Diagnostic) {
+  func checkConstant(_ input: Int, in range: Range<Int>, _ message: (Int) -> String) throws(Diagnostic) {
     guard let tensor = constant(input), tensor.type.isInteger else { return }
     for value in tensor.integers where !range.contains(value) { throw .invalid(message(value)) }
   }
 
+  /// Throws where a constant position lies outside a sequence of known length. `end`: the place behind the last is one.
+  func checkConstantPosition(_ input: Int, inSequence sequence: Int, end: Bool = false) throws(Diagnostic) {
+    guard let length = sequenceLength(sequence)?.value, length >= 0 else { return }
+    try checkConstant(input, in: -length..<length + (end ? 1 : 0)) {
+      "position \($0) is out of range for a sequence of \(length)"
+    }
+  }
+
   /// The same for lengths of sequences of so many steps.
   func checkConstantLengths(_ input: Int, steps: Int) throws(Diagnostic) {
-    try checkConstant(input, in: 0...steps) { "sequence length \($0) is out of range 0...\(steps)" }
+    try checkConstant(input, in: 0..<steps + 1) { "sequence length \($0) is out of range 0...\(steps)" }
   }
 }

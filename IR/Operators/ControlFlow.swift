@@ -10,6 +10,10 @@ public protocol BodyOperator: Operator {
 }
 
 extension BodyOperator {
+  public var subgraphs: [Graph] {
+    attributeValues.compactMap { if case .graph(let graph) = $0.value { graph } else { nil } }
+  }
+
   static var captureAttribute: AttributeField<Self> {
     .int("captures", \.captures, in: 0...Int(Int32.max), isInternal: true)
   }

@@ -161,10 +161,8 @@ public struct ArrayFeatureExtractor: Operator {
     try context.requireRankAtLeast(0, 1)
     let x = try context.tensor(0)
     guard let shape = x.shape else { return [.tensor(x.element, nil)] }
-    if let columns = (shape.last ?? 1).value, columns > 0 {
-      try context.checkConstant(1, in: 0...(columns - 1)) {
-        "index \($0) is out of range, accepted are 0...\(columns - 1)"
-      }
+    if let columns = (shape.last ?? 1).value {
+      try context.checkConstant(1, in: 0..<columns) { "index \($0) is out of range, accepted are 0..<\(columns)" }
     }
     let count = try context.shape(1).map { product($0) } ?? .unknown
     let known = try context.shape(1)?.contains { $0.isUnknown } ?? true ? .unknown : count

@@ -83,6 +83,15 @@ extension InferenceContext {
     if type != expected { throw .invalid("the zero point (input \(zero)) is \(type.name), expected \(expected.name)") }
   }
 
+  /// Throws where a scale or zero point cannot broadcast to `shape`; a vector has one element for each row where `perRow`.
+  fileprivate func requireBroadcast(_ index: Int, to shape: Shape?, perRow: Bool) throws(Diagnostic) {
+    guard has(index), let own = try self.shape(index), let shape, own.contains(where: { $0 != 1 }) else { return }
+    let result = try broadcast(perRow && own.count == 1 ? own + [1] : own, shape)
+    guard result.count == shape.count, zip(result, shape).allSatisfy({ $0.isEqual(to: $1) != false }) else {
+      throw .invalid("input \(index) has shape \(describe(own)), which does not broadcast to \(describe(shape))")
+    }
+  }
+
   /// Throws unless a parameter is one element, or a vector with one for each output channel of a filter.
   fileprivate func requireFilterParameter(_ index: Int, filter: Int) throws(Diagnostic) {
     guard has(index), let shape = try shape(index) else { return }
@@ -105,6 +114,7 @@ public struct MatMulInteger: Operator {
     for index in 0..<2 {
       try context.require(index, byteTypes)
       try context.requireZeroPoint(index + 2, of: index)
+      try context.requireBroadcast(index + 2, to: try context.shape(index), perRow: index == 0)
     }
     return [.tensor(.int32, try QuantizedProduct.shape(of: MatMul(), context, [0, 1]))]
   }
@@ -132,7 +142,11 @@ public struct QLinearMatMul: Operator {
     for index in [1, 4, 6] { try context.require(index, [.float32, .float16, .bfloat16]) }
     try context.requireZeroPoint(2, of: 0)
     try context.requireZeroPoint(5, of: 3)
-    return [.tensor(try context.element(7), try QuantizedProduct.shape(of: MatMul(), context, [0, 3]))]
+    let product = try QuantizedProduct.shape(of: MatMul(), context, [0, 3])
+    try context.requireBroadcast(2, to: try context.shape(0), perRow: true)
+    try context.requireBroadcast(5, to: try context.shape(3), perRow: false)
+    for index in [1, 4, 6, 7] { try context.requireBroadcast(index, to: product, perRow: index != 4) }
+    return [.tensor(try context.element(7), product)]
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {

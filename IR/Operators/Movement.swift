@@ -219,9 +219,14 @@ extension InferenceContext {
   /// Unknown dimensions, so many.
   static func unknown(_ rank: Int) -> Shape { Array(repeating: .unknown, count: rank) }
 
-  /// Length of a rank-1 input, where it is a number.
+  /// Length of a rank-1 input that says something of every axis, where it is a number. Throws where no tensor has so
+  /// many axes.
   func length(_ index: Int) throws(Diagnostic) -> Int? {
     try requireRank(index, 1...1)
-    return try shape(index)?.first?.value
+    guard let length = try shape(index)?.first?.value else { return nil }
+    guard length <= 2 * Shape.maximumRank else {
+      throw .invalid("input \(index) has \(length) elements, but no tensor has more than \(Shape.maximumRank) axes")
+    }
+    return length
   }
 }

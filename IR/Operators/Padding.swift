@@ -19,6 +19,7 @@ public struct Pad: Operator {
     if context.has(3) { try context.require(3, indexTypes) }
     let type = try context.tensor(0)
     guard var shape = type.shape else { return [.tensor(type.element, nil)] }
+    _ = try context.length(1)
     guard let pads = context.contents(1), !context.has(3) || context.integers(3) != nil else {
       return [.tensor(type.element, InferenceContext.unknown(shape.count))]
     }
@@ -135,7 +136,8 @@ public struct CenterCropPad: Operator {
     let type = try context.tensor(0)
     guard var shape = type.shape else { return [.tensor(type.element, nil)] }
     let axes = try normalizedAxes(axes ?? Array(shape.indices), rank: shape.count)
-    let sizes = context.contents(1) ?? InferenceContext.unknown(axes.count)
+    let length = try context.length(1)
+    let sizes = context.contents(1) ?? InferenceContext.unknown(length ?? axes.count)
     guard sizes.count == axes.count else {
       throw .invalid("shape has \(sizes.count) elements, expected \(axes.count)")
     }

@@ -291,10 +291,8 @@ public struct MaxUnpool: Operator {
       throw .invalid("indices \(describe(indices)) do not have the shape of the input, \(describe(input))")
     }
     let shape = try unpooled(input)
-    if !context.has(2), let known = TensorType(element, shape).knownShape, let count = Tensor.elementCount(of: known),
-      count > 0
-    {
-      try context.checkConstant(1, in: 0...(count - 1)) {
+    if let known = TensorType(element, shape).knownShape, let count = Tensor.elementCount(of: known) {
+      try context.checkConstant(1, in: 0..<count) {
         "index \($0) is outside the unpooled shape \(describe(known))"
       }
     }

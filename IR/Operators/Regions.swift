@@ -2,6 +2,10 @@ extension OperatorCatalog {
   static let regions: [any Operator.Type] = [RoiAlign.self, MaxRoiPool.self, NonMaxSuppression.self]
 }
 
+private func batchIndexMessage(_ image: Int, _ images: Int) -> String {
+  "batch index \(image) is out of range, there are \(images) images"
+}
+
 /// X[N,C,H,W] pooled over boxes [R,4] (x1, y1, x2, y2), sampled between pixels: [R,C,height,width]. Inputs X, rois,
 /// batch_indices[R]. Source: ONNX RoiAlign and its reference implementation. ONNX RoiAlign, opsets 10–22.
 public struct RoiAlign: Operator {
@@ -39,6 +43,9 @@ public struct RoiAlign: Operator {
     guard let count = unified(rois[0], indices[0]) else {
       throw .invalid("there are \(rois[0]) rois and \(indices[0]) batch indices")
     }
+    if let images = try context.shape(0)?[0].value {
+      try context.checkConstant(2, in: 0..<images) { batchIndexMessage($0, images) }
+    }
     return [.tensor(element, [count, try context.shape(0)?[1] ?? .unknown, Dim(height), Dim(width)])]
   }
 
@@ -53,7 +60,7 @@ public struct RoiAlign: Operator {
     guard plane > 0 || result.isEmpty else { throw .invalid("there is nothing to pool in \(describe(x.shape))") }
     for (number, image) in images.enumerated() {
       guard image >= 0, image < x.shape[0] else {
-        throw .invalid("batch index \(image) is out of range 0...\(x.shape[0] - 1)")
+        throw .invalid(batchIndexMessage(image, x.shape[0]))
       }
       let box = try Box(rois[number * 4..<number * 4 + 4].map { $0 }, self)
       for cell in 0..<height * width {
@@ -162,6 +169,7 @@ public struct MaxRoiPool: Operator {
     }
     let rois = try context.shape(1) ?? [.unknown, 5]
     guard rois[1].isEqual(to: 5) != false else { throw .invalid("rois are \(describe(rois)), expected 5 numbers each") }
+    if let images = try context.shape(0)?[0].value { try checkImages(context.constant(1), images) }
     return [.tensor(element, [rois[0], try context.shape(0)?[1] ?? .unknown] + pooledShape.map { Dim($0) })]
   }
 
@@ -172,12 +180,10 @@ public struct MaxRoiPool: Operator {
     let rois = try inputs.tensor(1).wide(Double.self)
     let (height, width, plane) = (x.shape[2], x.shape[3], x.shape[2] * x.shape[3])
     var result = [Double](repeating: 0, count: product(shape))
+    try checkImages(inputs.tensor(1), x.shape[0])
     for number in 0..<shape[0] {
       let roi = rois[number * 5..<number * 5 + 5].map { $0 }
       let image = Int(Int64(saturating: roi[0]))
-      guard image >= 0, image < x.shape[0] else {
-        throw .invalid("batch index \(image) is out of range 0...\(x.shape[0] - 1)")
-      }
       let corners = roi.dropFirst().map { limited(($0 * Double(scale)).rounded(.toNearestOrAwayFromZero)) }
       let (x1, y1, x2, y2) = (corners[0], corners[1], corners[2], corners[3])
       for row in 0..<shape[2] {
@@ -197,6 +203,16 @@ public struct MaxRoiPool: Operator {
       }
     }
     return [.tensor(Tensor(wide: result, x.type, shape))]
+  }
+
+  /// Throws where the first column of these boxes names no image.
+  private func checkImages(_ rois: Tensor?, _ images: Int) throws(Diagnostic) {
+    guard let rois else { return }
+    let numbers = rois.wide(Double.self)
+    for first in stride(from: 0, to: numbers.count, by: 5) {
+      let image = Int(Int64(saturating: numbers[first]))
+      guard image >= 0, image < images else { throw .invalid(batchIndexMessage(image, images)) }
+    }
   }
 
   private func limited(_ x: Double) -> Double { x.isNaN ? 0 : min(max(x, -1e9), 1e9) }

@@ -63,7 +63,7 @@ public struct Reshape: ReshapingOperator {
   public func outputShape(_ context: InferenceContext) throws(Diagnostic) -> Shape? {
     try context.require(1, [.int64])
     guard let target = context.contents(1) else {
-      return try context.length(1).flatMap { $0 <= 1024 ? InferenceContext.unknown($0) : nil }
+      return try context.length(1).map { InferenceContext.unknown($0) }
     }
     return target.map { $0.value.map { $0 > 0 } ?? true ? $0 : .unknown }
   }
@@ -176,7 +176,7 @@ public struct Unsqueeze: ReshapingOperator {
   public func outputShape(_ input: Shape, _ context: InferenceContext) throws(Diagnostic) -> Shape? {
     try context.require(1, [.int64])
     guard let given = context.integers(1) else {
-      return try context.length(1).flatMap { $0 <= 64 ? InferenceContext.unknown(input.count + $0) : nil }
+      return try context.length(1).map { InferenceContext.unknown(input.count + $0) }
     }
     let axes = try normalizedAxes(given, rank: input.count + given.count)
     var rest = input[...]

@@ -14,6 +14,9 @@ extension InferenceContext {
     }
     return element
   }
+
+  /// Length of a sequence input, where known.
+  func sequenceLength(_ index: Int) -> Dim? { contents(index)?.first }
 }
 
 extension Array where Element == Datum? {
@@ -50,6 +53,8 @@ public struct SequenceConstruct: Operator {
     return [.sequence(type)]
   }
 
+  public func inferContents(_ context: InferenceContext) -> [[Dim]?] { [[Dim(context.inputs.count)]] }
+
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     guard case .sequence(let element)? = try resolvedTypes(inputs, context).first else { return [] }
     return [.sequence(inputs.compactMap { $0 }, of: element)]
@@ -66,6 +71,7 @@ public struct SequenceEmpty: Operator {
 
   private var element: ValueType { .tensor(type ?? .float32, nil) }
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] { [.sequence(element)] }
+  public func inferContents(_ context: InferenceContext) -> [[Dim]?] { [[0]] }
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     [.sequence([], of: element)]
   }
@@ -79,6 +85,7 @@ public struct SequenceAt: Operator {
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(1, indexTypes)
+    try context.checkConstantPosition(1, inSequence: 0)
     return [try context.sequenceElement(0)]
   }
 
@@ -98,6 +105,7 @@ public struct SequenceInsert: Operator {
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     if context.has(2) { try context.require(2, indexTypes) }
+    try context.checkConstantPosition(2, inSequence: 0, end: true)
     let element = try context.sequenceElement(0)
     let added = ValueType.tensor(try context.tensor(1))
     guard let merged = ValueType.merged(element, added) else {
@@ -105,6 +113,8 @@ public struct SequenceInsert: Operator {
     }
     return [.sequence(merged)]
   }
+
+  public func inferContents(_ context: InferenceContext) -> [[Dim]?] { [context.sequenceLength(0).map { [$0 + 1] }] }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     _ = try resolvedTypes(inputs, context)
@@ -123,8 +133,12 @@ public struct SequenceErase: Operator {
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     if context.has(1) { try context.require(1, indexTypes) }
+    if context.sequenceLength(0)?.value == 0 { throw .invalid("the sequence is empty") }
+    try context.checkConstantPosition(1, inSequence: 0)
     return [.sequence(try context.sequenceElement(0))]
   }
+
+  public func inferContents(_ context: InferenceContext) -> [[Dim]?] { [context.sequenceLength(0).map { [$0 - 1] }] }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     _ = try resolvedTypes(inputs, context)
@@ -145,6 +159,8 @@ public struct SequenceLength: Operator {
     _ = try context.sequenceElement(0)
     return [.tensor(.int64, [])]
   }
+
+  public func inferContents(_ context: InferenceContext) -> [[Dim]?] { [context.sequenceLength(0).map { [$0] }] }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     [.tensor(Tensor(scalar: Int64(try inputs.sequence(0).items.count)))]
@@ -170,9 +186,19 @@ public struct SplitToSequence: Operator {
     let type = try context.tensor(0)
     guard var shape = type.shape else { return [.sequence(.tensor(type.element, nil))] }
     let axis = try normalizedAxis(axis, rank: shape.count)
+    if let size = shape[axis].value, let split = context.constant(1) { try checkLengths(split, size) }
     shape[axis] = context.has(1) ? .unknown : 1
     if !context.has(1), !keepsAxis { shape.remove(at: axis) }
     return [.sequence(.tensor(type.element, shape))]
+  }
+
+  public func inferContents(_ context: InferenceContext) -> [[Dim]?] {
+    guard let shape = context.input(0)?.type.tensor?.shape, !shape.isEmpty else { return [nil] }
+    let size = shape[axis < 0 ? axis + shape.count : axis]
+    guard context.has(1) else { return [[size]] }
+    let rank = context.input(1)?.type.tensor?.rank
+    if rank == 0 { return [context.contents(1)?.first.flatMap { size.ceilQuotient(by: $0) }.map { [$0] }] }
+    return [rank == 1 ? context.input(1)?.type.tensor?.shape.map { [$0[0]] } : nil]
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
@@ -197,16 +223,22 @@ public struct SplitToSequence: Operator {
     return [.sequence(parts, of: element)]
   }
 
-  private func lengths(_ split: Tensor?, _ size: Int, _ context: EvaluationContext) throws(Diagnostic) -> [Int] {
-    if let split, split.rank == 1 {
-      let lengths = split.integers
+  /// Throws unless the lengths of parts make up the axis.
+  private func checkLengths(_ split: Tensor, _ size: Int) throws(Diagnostic) {
+    let lengths = split.integers
+    if split.rank == 1 {
       guard lengths.allSatisfy({ $0 >= 0 && $0 <= size }), lengths.reduce(0, saturatingAdd) == size else {
         throw .invalid("parts \(describe(lengths)) do not make up \(size) elements")
       }
-      return lengths
+    } else if let length = lengths.first, length < 1 {
+      throw .invalid("the length of parts is \(length), it must be positive")
     }
+  }
+
+  private func lengths(_ split: Tensor?, _ size: Int, _ context: EvaluationContext) throws(Diagnostic) -> [Int] {
+    if let split { try checkLengths(split, size) }
+    if let split, split.rank == 1 { return split.integers }
     let length = split?.integers.first ?? 1
-    guard length >= 1 else { throw .invalid("the length of parts is \(length), it must be positive") }
     // An empty other axis lets this one be of any size.
     try context.checkSize([size / length + 1, 64], .uint8)
     return stride(from: 0, to: size, by: length).map { min(length, size - $0) }

@@ -69,8 +69,7 @@ public struct ConstantOfShape: Operator {
     }
     let element = value?.type ?? .float32
     guard let shape = context.contents(0) else {
-      let rank = try context.length(0)
-      return [.tensor(element, rank.flatMap { $0 <= 1024 ? InferenceContext.unknown($0) : nil })]
+      return [.tensor(element, try context.length(0).map { InferenceContext.unknown($0) })]
     }
     try context.requireRank(0, 1...1)
     try checkDimensions(shape, "shape \(describe(shape))")
@@ -177,7 +176,7 @@ public struct Expand: Operator {
     let type = try context.tensor(0)
     guard let shape = type.shape else { return [.tensor(type.element, nil)] }
     guard let target = context.contents(1) else {
-      guard let length = try context.length(1), length <= 1024 else { return [.tensor(type.element, nil)] }
+      guard let length = try context.length(1) else { return [.tensor(type.element, nil)] }
       return [.tensor(type.element, InferenceContext.unknown(max(length, shape.count)))]
     }
     try context.requireRank(1, 1...1)

@@ -3,13 +3,16 @@ public final class TensorStorage: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
   /// Elements of a string tensor, as bytes.
   public let strings: [[UInt8]]
+  /// Whether the bytes are those of a mapped file.
+  public let isFile: Bool
   private let owner: AnyObject?
   private let owned: UnsafeMutableRawBufferPointer?
 
   /// Bytes that `owner` keeps valid and unchanged as long as it lives.
-  public init(bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+  public init(bytes: UnsafeRawBufferPointer, owner: AnyObject, isFile: Bool = false) {
     self.bytes = bytes
     self.owner = owner
+    self.isFile = isFile
     owned = nil
     strings = []
   }
@@ -22,6 +25,7 @@ public final class TensorStorage: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(memory)
     owned = memory
     owner = nil
+    isFile = false
     strings = []
   }
 
@@ -30,6 +34,7 @@ public final class TensorStorage: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: nil, count: 0)
     owner = nil
     owned = nil
+    isFile = false
   }
 
   deinit { owned?.deallocate() }
@@ -70,7 +75,7 @@ public struct Tensor: Sendable {
   public var tensorType: TensorType { TensorType(type, shape) }
 
   /// The product of the dimensions; nil where one is negative or the product (zeros aside) overflows.
-  public static func elementCount(of shape: [Int]) -> Int? {
+  public static func elementCount(of shape: some Sequence<Int>) -> Int? {
     var product = 1
     var isEmpty = false
     for dim in shape {

@@ -1,6 +1,11 @@
 /// Dimensions of a tensor, outermost first.
 public typealias Shape = [Dim]
 
+extension Shape {
+  /// Axes that a tensor can have.
+  public static var maximumRank: Int { 64 }
+}
+
 /// Element type and shape of a tensor; a nil shape is one of unknown rank.
 public struct TensorType: Hashable, Sendable {
   public var element: ElementType
@@ -76,6 +81,15 @@ extension ValueType {
     case (.sequence(let a), .sequence(let b)), (.optional(let a), .optional(let b)): return a.isCompatible(with: b)
     case (.map(let k, let a), .map(let l, let b)): return k == l && a.isCompatible(with: b)
     default: return false
+    }
+  }
+
+  /// Whether a dimension is unknown, which the graph gives a name.
+  var hasUnknownDims: Bool {
+    switch self {
+    case .tensor(let type): type.shape?.contains(where: \.isUnknown) ?? false
+    case .sequence(let type), .optional(let type): type.hasUnknownDims
+    case .map(_, let value): value.hasUnknownDims
     }
   }
 

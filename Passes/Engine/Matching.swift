@@ -58,7 +58,7 @@ extension Graph {
   func integers(_ id: ValueID?) -> [Int]? {
     guard let id else { return nil }
     if let tensor = constant(id), tensor.type.isInteger, tensor.rank <= 1 { return tensor.integers }
-    guard let contents = self[id].contents else { return nil }
+    guard let contents = contents(id) else { return nil }
     let values = contents.compactMap(\.value)
     return values.count == contents.count ? values : nil
   }

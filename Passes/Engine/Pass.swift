@@ -94,11 +94,12 @@ public final class PassContext {
   /// recorded as rejected, or thrown when every edit is verified: it is a bug of the rule).
   public func apply(_ patch: Patch, to graph: inout Graph) throws(Diagnostic) -> [ValueID]? {
     guard mayEdit else { return nil }
-    let label = graph[patch.anchor]?.label ?? ""
+    let label = notesEdits ? graph[patch.anchor]?.label ?? "" : ""
     let made: [ValueID]
     do throws(Diagnostic) {
       made = try graph.apply(patch)
     } catch {
+      let label = graph[patch.anchor]?.label ?? ""
       if options.verifiesEachEdit { throw error.about("internal error: \(passName) at \(label)") }
       reject(label, "the rewrite does not fit: \(error.message)")
       return nil
@@ -107,11 +108,14 @@ public final class PassContext {
     return made
   }
 
+  /// Whether anyone wants to know of each edit.
+  private var notesEdits: Bool { options.stopAfter != nil || options.logsEdits || options.verifiesEachEdit }
+
   /// Counts an edit that was made without a patch.
   public func didEdit(_ graph: Graph, _ note: @autoclosure () -> String, count: Int = 1) throws(Diagnostic) {
     edits += count
     totalEdits += count
-    if options.stopAfter != nil || options.logsEdits || options.verifiesEachEdit {
+    if notesEdits {
       let text = "\(passName): \(note())"
       lastEdit = text
       if options.logsEdits { options.log?("  \(text)") }
@@ -151,8 +155,7 @@ extension Pass {
   func runEverywhere(on graph: inout Graph, _ context: PassContext, depth: Int = 0) throws(Diagnostic) {
     guard depth < 64 else { return }
     let start = context.totalEdits
-    let parents = entersBodies ? graph.orderedNodes.filter { !$0.op.subgraphs.isEmpty } : []
-    for node in parents {
+    for node in entersBodies ? graph.controlFlowNodes : [] {
       var op = node.op
       let before = context.totalEdits
       for (name, value) in node.op.attributeValues {

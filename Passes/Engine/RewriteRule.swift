@@ -19,7 +19,28 @@ public protocol RewriteRule: Sendable {
   func rewrite(_ op: Root, at node: Node, in graph: Graph) -> Outcome
 }
 
+/// Whether operators of a type can be the root of a rule, found out once for each type: most rules are about few types,
+/// and the nodes of all others need not be looked at.
+struct RootMatch {
+  private let conforms: (any Operator) -> Bool
+  private var known: [ObjectIdentifier: Bool] = [:]
+  private var last: (type: ObjectIdentifier, answer: Bool)?
+
+  init(_ conforms: @escaping (any Operator) -> Bool) { self.conforms = conforms }
+
+  mutating func isRoot(_ type: any Operator.Type) -> Bool {
+    let id = ObjectIdentifier(type)
+    if let last, last.type == id { return last.answer }
+    let answer = known[id] ?? conforms(type.init())
+    known[id] = answer
+    last = (id, answer)
+    return answer
+  }
+}
+
 extension RewriteRule {
+  var rootMatch: RootMatch { RootMatch { $0 is Root } }
+
   func outcome(_ node: Node, in graph: Graph) -> Outcome {
     guard let op = node.op as? Root else { return .noMatch }
     return rewrite(op, at: node, in: graph)
@@ -35,7 +56,8 @@ public struct RulePass: Pass {
   public var name: String { Swift.type(of: rule).name }
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
-    var work = Worklist(graph.orderedNodes.map(\.id))
+    var match = rule.rootMatch
+    var work = Worklist(graph.nodeIDs { match.isRoot($0) }, limit: graph.nodeIndexLimit)
     var applied = 0
     // Rules shrink graphs; the bound only stops a rule that undoes itself.
     let limit = 16 * graph.nodeCount + 1024
@@ -96,22 +118,30 @@ extension Pipeline {
 struct Worklist {
   private var queue: [NodeID]
   private var head = 0
-  private var waiting: Set<NodeID>
+  /// By index of the node.
+  private var isWaiting: [Bool]
 
-  init(_ ids: [NodeID]) {
+  /// `limit` is above the handles of all nodes there are.
+  init(_ ids: [NodeID], limit: Int) {
     queue = ids
-    waiting = Set(ids)
+    isWaiting = Array(repeating: false, count: limit)
+    for id in ids { isWaiting[id.index] = true }
   }
 
   mutating func pop() -> NodeID? {
     guard head < queue.count else { return nil }
     let id = queue[head]
     head += 1
-    waiting.remove(id)
+    isWaiting[id.index] = false
     return id
   }
 
   mutating func push(_ ids: [NodeID]) {
-    for id in ids where waiting.insert(id).inserted { queue.append(id) }
+    for id in ids {
+      while id.index >= isWaiting.count { isWaiting.append(false) }
+      if isWaiting[id.index] { continue }
+      isWaiting[id.index] = true
+      queue.append(id)
+    }
   }
 }

@@ -9,14 +9,9 @@ public struct EliminateCommonSubexpressions: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
-    var kept: [Int: [NodeID]] = [:]
-    for id in graph.orderedNodes.map(\.id) {
-      guard let node = graph[id], node.op.isPure else { continue }
-      let key = hash(node)
-      guard let twin = (kept[key] ?? []).compactMap({ graph[$0] }).first(where: { isSame($0, node) }) else {
-        kept[key, default: []].append(id)
-        continue
-      }
+    var kept = KeptNodes()
+    for id in graph.nodeIDs() {
+      guard let node = graph[id], node.op.isPure, let twin = kept.twin(of: node, in: graph) else { continue }
       guard context.mayEdit else { return }
       for (old, new) in zip(node.outputs, twin.outputs) { graph.replaceUses(of: old, with: new) }
       graph.addNames(node.names, to: twin.id)
@@ -24,12 +19,56 @@ public struct EliminateCommonSubexpressions: Pass {
       try context.didEdit(graph, "merged \(node.label) into \(twin.label)")
     }
   }
+}
+
+/// The nodes met so far. Most differ in type or inputs already; attributes are looked at only where those are equal.
+private struct KeptNodes {
+  private enum Bucket {
+    case one(NodeID)
+    /// By hash of the attributes.
+    case many([Int: [NodeID]])
+  }
+  private var buckets: [Int: Bucket] = [:]
+
+  /// The node met before that computes the same; nil, and this one is kept, where there is none.
+  mutating func twin(of node: Node, in graph: Graph) -> Node? {
+    let key = hash(node)
+    switch buckets[key] {
+    case nil:
+      buckets[key] = .one(node.id)
+      return nil
+    case .one(let id):
+      guard let other = graph[id] else {
+        buckets[key] = .one(node.id)
+        return nil
+      }
+      if isSame(other, node) { return other }
+      buckets[key] = .many([attributeHash(other): [other.id]])
+    case .many: break
+    }
+    return twinAmongMany(of: node, in: graph, key)
+  }
+
+  private mutating func twinAmongMany(of node: Node, in graph: Graph, _ key: Int) -> Node? {
+    guard case .many(var lists)? = buckets.removeValue(forKey: key) else { return nil }
+    let attributes = attributeHash(node)
+    let twin = lists[attributes]?.lazy.compactMap { graph[$0] }.first { isSame($0, node) }
+    if twin == nil { lists[attributes, default: []].append(node.id) }
+    buckets[key] = .many(lists)
+    return twin
+  }
 
   private func hash(_ node: Node) -> Int {
     var hasher = Hasher()
-    node.op.hash(into: &hasher)
+    hasher.combine(ObjectIdentifier(Swift.type(of: node.op)))
     hasher.combine(node.inputs)
     hasher.combine(node.outputs.count)
+    return hasher.finalize()
+  }
+
+  private func attributeHash(_ node: Node) -> Int {
+    var hasher = Hasher()
+    node.op.hash(into: &hasher)
     return hasher.finalize()
   }
 

@@ -6,11 +6,10 @@ public struct EliminateDeadNodes: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
-    let ids = graph.orderedNodes.map(\.id)
-    for id in ids.reversed() {
+    for id in graph.nodeIDs().reversed() {
       guard context.mayEdit else { return }
-      guard let label = graph[id]?.label, graph.remove(id) else { continue }
-      try context.didEdit(graph, "removed \(label)")
+      guard let node = graph[id], graph.remove(id) else { continue }
+      try context.didEdit(graph, "removed \(node.label)")
     }
     graph.removeUnusedConstants()
   }

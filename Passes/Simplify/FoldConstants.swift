@@ -25,7 +25,7 @@ public struct FoldConstants: Pass {
     var folding = Folding(limits: self, deadline: deadline(context))
     for node in graph.orderedNodes { folding.visit(node, graph, context) }
     guard !folding.known.isEmpty else { return }
-    for node in graph.orderedNodes.map(\.id) {
+    for node in graph.nodeIDs() {
       guard context.mayEdit else { return }
       guard let node = graph[node] else { continue }
       guard let patch = folding.patch(node, graph, context) else { continue }
@@ -135,9 +135,10 @@ private struct Folding {
     var pending = node.inputs
     var visited: Set<ValueID> = []
     while let next = pending.popLast() {
-      guard let id = next, visited.insert(id).inserted, visited.count < 4096, !isReadOutside(id, graph) else {
-        continue
-      }
+      // What very many nodes read is hardly freed by this one, and finding out would take long.
+      guard let id = next, visited.insert(id).inserted, visited.count < 4096, graph.users(id).count < 1024,
+        !isReadOutside(id, graph)
+      else { continue }
       if graph.constant(id) != nil {
         if !freed.contains(id) { found.append(id) }
       } else if let producer = graph.producer(id) {
@@ -160,7 +161,7 @@ extension FoldConstants {
 extension Graph {
   /// The tensor of a value that no constant defines but whose elements are all known numbers.
   func tensorOfContents(_ id: ValueID) -> Tensor? {
-    guard constant(id) == nil, let contents = self[id].contents, let type = type(id).tensor, type.element.isInteger,
+    guard constant(id) == nil, let contents = contents(id), let type = type(id).tensor, type.element.isInteger,
       let shape = type.knownShape, shape.count <= 1, Tensor.elementCount(of: shape) == contents.count
     else { return nil }
     let values = contents.compactMap { $0.value.map { Int64($0) } }

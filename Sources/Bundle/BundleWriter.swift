@@ -1,7 +1,7 @@
 /// Assembles the bytes of a bundle.
 public struct BundleWriter: Sendable {
   public var program = Program()
-  public var weights: [UInt8] = []
+  public var weights = ScatteredBytes()
   /// JSON of the compile report; empty for none.
   public var report: [UInt8] = []
   /// JSON about the origin: source file, its SHA-256, opset, version of the compiler, target; empty for none.
@@ -15,30 +15,32 @@ public struct BundleWriter: Sendable {
 
   /// The whole file. The same content gives the same bytes.
   /// - Throws: `BundleError.program` when the program is one that a reader would refuse.
-  public func assemble() throws(BundleError) -> [UInt8] {
+  public func assemble() throws(BundleError) -> [UInt8] { try image().array }
+
+  /// The same with the weights where they are.
+  public func image() throws(BundleError) -> ScatteredBytes {
     _ = try ProgramVerifier.verify(program, weightBytes: UInt64(weights.count))
     let encoded = ProgramEncoder.encode(program)
     guard encoded.count <= ProgramLimits.sectionBytes else {
       throw .program("it takes \(encoded.count) bytes, at most \(ProgramLimits.sectionBytes) are allowed")
     }
-    var parts: [(BundleFormat.Section, [UInt8])] = [(.program, encoded)]
-    if !weights.isEmpty { parts.append((.weights, weights)) }
-    if !report.isEmpty { parts.append((.report, report)) }
-    if !metadata.isEmpty { parts.append((.metadata, metadata)) }
+    var parts: [(BundleFormat.Section, ScatteredBytes)] = [(.program, ScatteredBytes(encoded))]
+    if weights.count > 0 { parts.append((.weights, weights)) }
+    if !report.isEmpty { parts.append((.report, ScatteredBytes(report))) }
+    if !metadata.isEmpty { parts.append((.metadata, ScatteredBytes(metadata))) }
     return assemble(parts)
   }
 
-  private func assemble(_ parts: [(BundleFormat.Section, [UInt8])]) -> [UInt8] {
-    let tableEnd = BundleFormat.headerBytes + parts.count * BundleFormat.entryBytes
+  private func assemble(_ parts: [(BundleFormat.Section, ScatteredBytes)]) -> ScatteredBytes {
     var table: [UInt8] = []
     var identity: [UInt8] = []
     var offsets: [Int] = []
-    var end = tableEnd
+    var end = BundleFormat.headerBytes + parts.count * BundleFormat.entryBytes
     for (type, bytes) in parts {
       let offset = end.rounded(up: type.alignment)
-      let hash = SectionHash.hash(bytes).bytes
-      appendEntry(to: &table, type, offset, bytes, hash)
-      if type.isRequired { identity += hash }
+      let (hash, crc) = SectionHash.hash(bytes)
+      appendEntry(to: &table, type, offset, bytes.count, crc, hash.bytes)
+      if type.isRequired { identity += hash.bytes }
       offsets.append(offset)
       end = offset + bytes.count
     }
@@ -49,26 +51,20 @@ public struct BundleWriter: Sendable {
     header.arenaBytes = arenaBytes
     header.buildID = SHA256.hash(identity).bytes
     header.tableHash = SHA256.hash(table).bytes
-    var file: [UInt8] = []
-    file.reserveCapacity(end)
-    file += header.encoded
-    file += table
-    for (index, part) in parts.enumerated() {
-      for _ in file.count..<offsets[index] { file.append(0) }
-      file += part.1
-    }
+    var file = ScatteredBytes(header.encoded + table)
+    for (index, part) in parts.enumerated() { file.append(part.1, at: offsets[index]) }
     return file
   }
 
   private func appendEntry(
-    to table: inout [UInt8], _ type: BundleFormat.Section, _ offset: Int, _ bytes: [UInt8], _ hash: [UInt8]
+    to table: inout [UInt8], _ type: BundleFormat.Section, _ offset: Int, _ length: Int, _ crc: UInt32, _ hash: [UInt8]
   ) {
     table.append(little: type.rawValue)
     table.append(little: UInt32(type.isRequired ? 1 : 0))
     table.append(little: UInt64(offset))
-    table.append(little: UInt64(bytes.count))
+    table.append(little: UInt64(length))
     table.append(little: UInt32(type.alignment))
-    table.append(little: bytes.withUnsafeBytes { CRC32C.checksum($0) })
+    table.append(little: crc)
     table += hash
     for _ in 0..<32 { table.append(0) }
   }

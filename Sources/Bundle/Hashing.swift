@@ -139,6 +139,21 @@ public enum SectionHash {
 
   public static func hash(_ bytes: [UInt8]) -> Digest { bytes.withUnsafeBytes { hash($0) } }
 
+  /// Hash and CRC-32C of bytes in several places.
+  static func hash(_ bytes: ScatteredBytes) -> (hash: Digest, crc: UInt32) {
+    var digests: [UInt8] = []
+    var crc: UInt32 = 0
+    bytes.forEachChunk(of: 2 * pieceBytes) { chunk in
+      let start = digests.count
+      digests.append(contentsOf: repeatElement(0, count: chunk.count > pieceBytes ? 64 : 32))
+      digests.withUnsafeMutableBufferPointer { target in
+        if let base = target.baseAddress { hash(0, chunk, into: base + start) }
+      }
+      crc = CRC32C.checksum(chunk, continuing: crc)
+    }
+    return (SHA256.hash(digests), crc)
+  }
+
   public static func serial(_ count: Int, _ task: (Int) -> Void) {
     for index in 0..<count { task(index) }
   }

@@ -30,6 +30,9 @@ const kx_model *kx_document_model(const kx_document *d) {
                              : nullptr;
 }
 
+size_t kx_document_node_count(const kx_document *d) { return d->nodes.count(); }
+const kx_node *kx_document_node(kx_document *d, size_t i) { return h(d->nodes.node(i)); }
+
 int64_t kx_model_ir_version(const kx_model *p) { return m(p).ir_version(); }
 kx_bytes kx_model_producer(const kx_model *p) { return view(m(p).producer_name()); }
 kx_bytes kx_model_producer_version(const kx_model *p) { return view(m(p).producer_version()); }

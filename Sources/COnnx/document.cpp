@@ -50,16 +50,26 @@ bool parse_defaults(kx_document *document) {
   return true;
 }
 
+/// Parses the scanned bytes: a model without its main graph's nodes, anything else whole.
+bool parse(kx_document *document, const uint8_t *bytes) {
+  const size_t count = document->skeleton_bytes;
+  if (document->root != KX_MODEL) return document->message->ParsePartialFromArray(bytes, static_cast<int>(count));
+  std::string rest;
+  document->nodes.split(bytes, count, rest);
+  return document->message->ParsePartialFromString(rest);
+}
+
 bool open(kx_document *document, size_t count, const kx_limits *limits, kx_error *error) {
   ScanResult result;
   if (!scan(document->bytes, count, scan_root(document->root), *limits, result, error)) return false;
   document->payloads = std::move(result.payloads);
   document->chunks = std::move(result.chunks);
-  document->skeleton_bytes = result.skeleton.size();
+  document->skeleton = std::move(result.skeleton);
+  const bool is_cut = !document->skeleton.empty();
+  const auto *bytes = is_cut ? reinterpret_cast<const uint8_t *>(document->skeleton.data()) : document->bytes;
+  document->skeleton_bytes = is_cut ? document->skeleton.size() : count;
   document->message = create(document->root, &document->arena);
-  if (document->message && document->message->ParsePartialFromString(result.skeleton) && parse_defaults(document)) {
-    return true;
-  }
+  if (document->message && parse(document, bytes) && parse_defaults(document)) return true;
   snprintf(error->text, sizeof error->text, "not a valid protobuf message");
   return false;
 }

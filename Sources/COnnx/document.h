@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "connx.h"
+#include "main_nodes.h"
 #include "wire_scan.h"
 
-/// A parsed file. Messages live in the arena; tensor contents stay in the caller's bytes.
+/// A parsed file. Messages live in the arena; tensor contents stay in the caller's bytes, and the nodes of a model's main
+/// graph are parsed when they are asked for.
 struct kx_document {
   const uint8_t *bytes = nullptr;
   kx_root root = KX_MODEL;
@@ -19,6 +21,9 @@ struct kx_document {
   std::vector<kerf_onnx::Chunk> chunks;
   google::protobuf::Arena arena;
   google::protobuf::MessageLite *message = nullptr;
+  /// The file without tensor contents; empty where it has none and is read as it is.
+  std::string skeleton;
+  kerf_onnx::MainNodes nodes;
   /// FunctionProto.attribute_proto, by function.
   std::unordered_map<const onnx::FunctionProto *, std::vector<onnx::AttributeProto *>> defaults;
 };

@@ -373,6 +373,7 @@ class Scanner {
   // Skeleton
 
   void build() {
+    if (edits_.empty()) return;
     std::sort(edits_.begin(), edits_.end(), [](const Edit &a, const Edit &b) { return a.at < b.at; });
     std::string &out = result_.skeleton;
     const auto base = reinterpret_cast<const char *>(bytes_);

@@ -24,7 +24,7 @@ struct Chunk {
 };
 
 struct ScanResult {
-  std::string skeleton;
+  std::string skeleton;  // empty where nothing had to be cut: the bytes are their own skeleton
   std::vector<Payload> payloads;  // by the marker in the skeleton's raw_data
   std::vector<Chunk> chunks;
 };

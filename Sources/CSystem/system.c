@@ -1,11 +1,14 @@
 #define _GNU_SOURCE
 #include "csystem.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -18,7 +21,37 @@ int32_t csystem_open_read(const char *path) {
 
 int32_t csystem_open_new(const char *path) {
   int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  return file < 0 ? -errno : file;
+  if (file < 0) return -errno;
+  // Where a file system has no locks, an abandoned file just stays.
+  (void)flock(file, LOCK_EX | LOCK_NB);
+  return file;
+}
+
+// Whether `name` is the prefix, digits and the suffix.
+static int is_numbered(const char *name, const char *prefix, const char *suffix) {
+  size_t length = strlen(name), head = strlen(prefix), tail = strlen(suffix);
+  if (length <= head + tail || strncmp(name, prefix, head) != 0) return 0;
+  for (size_t i = head; i < length - tail; ++i) {
+    if (!isdigit((unsigned char)name[i])) return 0;
+  }
+  return strcmp(name + length - tail, suffix) == 0;
+}
+
+void csystem_remove_abandoned(const char *prefix, const char *suffix) {
+  const char *slash = strrchr(prefix, '/');
+  char *folder = slash == NULL ? strdup(".") : strndup(prefix, (size_t)(slash - prefix) + 1);
+  if (folder == NULL) return;
+  DIR *entries = opendir(folder);
+  free(folder);
+  if (entries == NULL) return;
+  for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+    if (!is_numbered(entry->d_name, slash == NULL ? prefix : slash + 1, suffix)) continue;
+    int file = openat(dirfd(entries), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) continue;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0) (void)unlinkat(dirfd(entries), entry->d_name, 0);
+    close(file);
+  }
+  closedir(entries);
 }
 
 int32_t csystem_close(int32_t file) { return close(file) < 0 ? -errno : 0; }
@@ -92,6 +125,12 @@ void *csystem_map(int32_t file, uint64_t size) {
 }
 
 void csystem_unmap(void *base, uint64_t size) { munmap(base, (size_t)size); }
+
+void csystem_forget(const void *base, uint64_t size) {
+  const uintptr_t page = 4096;
+  uintptr_t first = ((uintptr_t)base + page - 1) & ~(page - 1), end = ((uintptr_t)base + (uintptr_t)size) & ~(page - 1);
+  if (first < end) (void)madvise((void *)first, end - first, MADV_DONTNEED);
+}
 
 const char *csystem_error_text(int32_t error) { return strerror(error < 0 ? -error : error); }
 

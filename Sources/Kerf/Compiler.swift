@@ -12,10 +12,23 @@ public let kerfVersion = "0.1.0"
 
 /// A compiled model: the bytes of its bundle, and what was done.
 public struct CompiledModel: Sendable {
-  public var bundle: [UInt8]
+  public var bundle: [UInt8] { withExtendedLifetime(weights) { image.array } }
+  public var byteCount: Int { image.count }
   /// The report with measured times; the one inside the bundle has none, so that equal inputs give equal bytes.
   public var report: CompileReport
   public var warnings: [String]
+  /// The bundle, its weights where the model and the lowering have them.
+  let image: ScatteredBytes
+  let weights: [TensorStorage]
+
+  /// Writes the bundle, whole or not at all, without making a copy of the weights.
+  public func write(to path: String) throws {
+    do throws(BundleError) {
+      try withExtendedLifetime(weights) { () throws(BundleError) in try AtomicFile.write(image, to: path) }
+    } catch {
+      throw KerfError(error.description)
+    }
+  }
 }
 
 /// From an ONNX file to a bundle.
@@ -25,7 +38,10 @@ public enum Compiler {
     options.progress?("import", nil)
     let source = try importModel(path, options)
     let warnings = try checkNames(options, source.graph, path: path)
-    var compiled = try compile(source.graph, from: SourceDescription(path: path, opset: source.opset), options)
+    let description = try SourceDescription(path: path, opset: source.opset)
+    // Given away, so that a large graph is changed in place and never there twice.
+    let graph = (consume source).graph
+    var compiled = try compile(consume graph, from: description, options)
     compiled.warnings = warnings + compiled.warnings
     return compiled
   }
@@ -49,11 +65,12 @@ public enum Compiler {
     }
   }
 
-  static func compile(_ graph: Graph, from source: SourceDescription, _ options: CompileOptions) throws -> CompiledModel
-  {
-    var graph = graph
+  static func compile(
+    _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions
+  ) throws -> CompiledModel {
     var warnings: [String] = []
-    let interface = graph
+    let inputs = graph.inputs.map { graph.type($0).description }
+    let outputs = graph.outputs.map { graph.type($0).description }
     let report = try optimize(&graph, options, &warnings)
     options.progress?("lower", nil)
     let lowered: LoweredModel
@@ -70,14 +87,14 @@ public enum Compiler {
       warnings.append(what + " (" + names.joined(separator: "; ") + (lowered.hostCalls.count > 8 ? "; …)" : ")"))
     }
     let full = CompileReport(pipeline: report, lowered, source, options, warnings)
-    let bundle = try assemble(lowered, full.withoutTimes, source, interface, options)
-    return CompiledModel(bundle: bundle, report: full, warnings: warnings)
+    let image = try assemble(lowered, full.withoutTimes, source, (inputs, outputs), options)
+    return CompiledModel(report: full, warnings: warnings, image: image, weights: lowered.weights.map(\.storage))
   }
 
   private static func assemble(
-    _ lowered: LoweredModel, _ report: CompileReport, _ source: SourceDescription, _ graph: Graph,
-    _ options: CompileOptions
-  ) throws -> [UInt8] {
+    _ lowered: LoweredModel, _ report: CompileReport, _ source: SourceDescription,
+    _ types: (inputs: [String], outputs: [String]), _ options: CompileOptions
+  ) throws -> ScatteredBytes {
     options.progress?("write", nil)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -90,11 +107,10 @@ public enum Compiler {
       encoder.encode(
         BundleMetadata(
           kerfVersion: kerfVersion, source: source.fileName, sha256: source.sha256, opset: source.opset,
-          target: options.target.rawValue, inputs: graph.inputs.map { graph.type($0).description },
-          outputs: graph.outputs.map { graph.type($0).description })))
+          target: options.target.rawValue, inputs: types.inputs, outputs: types.outputs)))
     writer.isaMask = options.target.isaMask
     do throws(BundleError) {
-      return try writer.assemble()
+      return try writer.image()
     } catch {
       throw KerfError("internal error: \(error)")
     }

@@ -4,4 +4,6 @@ import Kerf
 
 // A closed pipe is an error of the write, not the end of the process.
 signal(SIGPIPE, SIG_IGN)
+// The same of a file that may not grow further.
+signal(SIGXFSZ, SIG_IGN)
 exit(KerfCommand.run(Array(CommandLine.arguments.dropFirst())))

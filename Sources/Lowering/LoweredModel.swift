@@ -32,15 +32,13 @@ public struct LayerSummary: Sendable {
 typealias ElementType = IR.ElementType
 
 extension LoweredModel {
-  /// All pieces of the weight section in one array.
-  public var weightSection: [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: Int(weightBytes)) { buffer, count in
-      buffer.initialize(repeating: 0)
-      for (offset, storage) in weights {
-        guard let base = storage.bytes.baseAddress, let target = buffer.baseAddress else { continue }
-        UnsafeMutableRawPointer(target + Int(offset)).copyMemory(from: base, byteCount: storage.bytes.count)
-      }
-      count = buffer.count
+  /// The weight section: its pieces where they are, valid as long as this model.
+  public var weightSection: ScatteredBytes {
+    var section = ScatteredBytes()
+    for (offset, storage) in weights {
+      section.append(borrowing: storage.bytes, isFile: storage.isFile, at: Int(offset))
     }
+    section.extend(to: Int(weightBytes))
+    return section
   }
 }

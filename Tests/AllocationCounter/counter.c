@@ -11,6 +11,7 @@
 
 #if defined(CANNOT_COUNT) || !defined(__GLIBC__)
 int64_t allocation_count(void) { return -1; }
+int32_t allocation_fail_after(int64_t countdown) { return (void)countdown, 0; }
 #else
 
 void *__libc_malloc(size_t size);
@@ -19,8 +20,17 @@ void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
 static __thread int64_t count __attribute__((tls_model("initial-exec")));
+static __thread int64_t until_failure __attribute__((tls_model("initial-exec")));
+static __thread int32_t has_failed __attribute__((tls_model("initial-exec")));
 
 int64_t allocation_count(void) { return count; }
+
+int32_t allocation_fail_after(int64_t countdown) {
+  int32_t before = has_failed;
+  until_failure = countdown;
+  has_failed = 0;
+  return before;
+}
 
 void *malloc(size_t size) {
   count++;
@@ -49,6 +59,10 @@ void *aligned_alloc(size_t alignment, size_t size) {
 
 int posix_memalign(void **memory, size_t alignment, size_t size) {
   count++;
+  if (until_failure > 0 && --until_failure == 0) {
+    has_failed = 1;
+    return ENOMEM;
+  }
   *memory = __libc_memalign(alignment, size);
   return *memory == NULL ? ENOMEM : 0;
 }

@@ -12,9 +12,9 @@ struct CommandLineRun {
   static let executable: URL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("kerf")
 
-  init(_ arguments: [String]) throws {
+  init(_ arguments: [String], executable: URL = CommandLineRun.executable) throws {
     let process = Process()
-    process.executableURL = CommandLineRun.executable
+    process.executableURL = executable
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "100"]) { _, new in new }
     let files = try (0..<2).map { _ -> FileHandle in

@@ -70,7 +70,7 @@ struct ProgramBuilder {
 func bundle(_ program: Program, weights: [UInt8] = []) throws -> [UInt8] {
   var writer = BundleWriter()
   writer.program = program
-  writer.weights = weights
+  writer.weights = ScatteredBytes(weights)
   return try writer.assemble()
 }
 

@@ -35,16 +35,45 @@ public enum TinyModel {
     return text(1, name) + bytes(2, bytes(1, number(1, 1) + bytes(2, dims)))
   }
 
+  /// A float32 initializer.
+  public struct Weight {
+    public enum Place {
+      case inFile([UInt8])
+      case external(String)
+    }
+    let name: String
+    let shape: [Int]
+    let place: Place
+
+    public init(_ name: String, _ shape: [Int], _ place: Place) {
+      self.name = name
+      self.shape = shape
+      self.place = place
+    }
+
+    fileprivate var proto: [UInt8] {
+      let head = shape.flatMap { number(1, UInt64($0)) } + number(2, 1) + text(8, name)
+      switch place {
+      case .inFile(let raw): return head + bytes(9, raw)
+      case .external(let file): return head + bytes(13, text(1, "location") + text(2, file)) + number(14, 1)
+      }
+    }
+  }
+
   /// A model of float32 tensors. Nodes are `(operator, inputs, outputs)`; a node is named after its operator.
+  /// - Parameter integerCasts: every Cast is to int64.
   public static func model(
-    inputs: [(String, [Size])], outputs: [(String, [Size])], nodes: [(String, [String], [String])], opset: UInt64 = 17
+    inputs: [(String, [Size])], outputs: [(String, [Size])], nodes: [(String, [String], [String])], opset: UInt64 = 17,
+    weights: [Weight] = [], integerCasts: Bool = false
   ) -> [UInt8] {
     var graph: [UInt8] = []
     for (op, from, to) in nodes {
+      let cast = integerCasts && op == "Cast" ? bytes(5, text(1, "to") + number(3, 7) + number(20, 2)) : []
       graph += bytes(
-        1, from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased()) + text(4, op))
+        1, from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased()) + text(4, op) + cast)
     }
     graph += text(2, "tiny")
+    for weight in weights { graph += bytes(5, weight.proto) }
     for (name, shape) in inputs { graph += bytes(11, port(name, shape)) }
     for (name, shape) in outputs { graph += bytes(12, port(name, shape)) }
     return number(1, 8) + bytes(7, graph) + bytes(8, number(2, opset))
@@ -53,6 +82,43 @@ public enum TinyModel {
   /// A TensorProto of float32.
   public static func tensor(_ values: [Float], shape: [Int]) -> [UInt8] {
     shape.flatMap { number(1, UInt64($0)) } + number(2, 1) + bytes(9, values.withUnsafeBytes { Array($0) })
+  }
+
+  /// `y = Relu(x)` inside so many Ifs, each in the other's branch, whose condition is the input `c`.
+  public static func nestedConditionals(_ depth: Int) -> [UInt8] {
+    func relu(_ result: String) -> [UInt8] { bytes(1, text(1, "x") + text(2, result) + text(4, "Relu")) }
+    func branch(_ name: String, _ graph: [UInt8]) -> [UInt8] {
+      bytes(5, text(1, name) + bytes(6, graph) + number(20, 5))
+    }
+    func body(_ nodes: [UInt8], _ result: String) -> [UInt8] { nodes + text(2, "body") + bytes(12, text(1, result)) }
+    var graph = relu("o\(depth)")
+    for level in (0..<depth).reversed() {
+      let node =
+        text(1, "c") + text(2, "o\(level)") + text(4, "If") + branch("then_branch", body(graph, "o\(level + 1)"))
+        + branch("else_branch", body(relu("e\(level)"), "e\(level)"))
+      graph = bytes(1, node)
+    }
+    // A condition is a scalar of type bool.
+    let condition = text(1, "c") + bytes(2, bytes(1, number(1, 9) + bytes(2, [])))
+    graph += text(2, "nested") + bytes(11, condition) + bytes(11, port("x", [3])) + bytes(12, port("o0", [3]))
+    return number(1, 8) + bytes(7, graph) + bytes(8, number(2, 17))
+  }
+
+  /// `y = Relu(x)` inside so many functions, each of which calls the next.
+  public static func nestedFunctions(_ depth: Int) -> [UInt8] {
+    func call(_ name: String, _ domain: String) -> [UInt8] {
+      text(1, "x") + text(2, "y") + text(4, name) + (domain.isEmpty ? [] : text(7, domain))
+    }
+    var model = number(1, 9)
+    for level in 0..<depth {
+      let inner = level == depth - 1 ? call("Relu", "") : call("f\(level + 1)", "local")
+      model += bytes(
+        25,
+        text(1, "f\(level)") + text(4, "x") + text(5, "y") + bytes(7, inner) + bytes(9, number(2, 17))
+          + bytes(9, text(1, "local") + number(2, 1)) + text(10, "local"))
+    }
+    let graph = bytes(1, call("f0", "local")) + text(2, "g") + bytes(11, port("x", [3])) + bytes(12, port("y", [3]))
+    return model + bytes(7, graph) + bytes(8, number(2, 17)) + bytes(8, text(1, "local") + number(2, 1))
   }
 
   /// `y = Relu(x)` on `f32[N,3]`.

@@ -64,6 +64,9 @@ void kx_close(kx_document *document);
 size_t kx_skeleton_bytes(const kx_document *document);
 
 const kx_model *kx_document_model(const kx_document *document);
+/// Nodes of the model's main graph, which its kx_graph does not have. A node is valid until another one is asked for.
+size_t kx_document_node_count(const kx_document *document);
+const kx_node *kx_document_node(kx_document *document, size_t index);
 const kx_tensor *kx_document_tensor(const kx_document *document);
 const kx_sequence *kx_document_sequence(const kx_document *document);
 const kx_optional *kx_document_optional(const kx_document *document);

@@ -19,8 +19,11 @@ typedef struct csystem_status {
 
 // Functions that return int32_t give 0 or a descriptor on success and the negative errno otherwise.
 int32_t csystem_open_read(const char *path);
-/// Creates a file that must not exist, with the permissions of a new file.
+/// Creates a file that must not exist, with the permissions of a new file, and locks it until it is closed.
 int32_t csystem_open_new(const char *path);
+/// Removes files in the folder of `prefix` whose path is the prefix, a number and the suffix, unless a process that made
+/// them with csystem_open_new still has them open.
+void csystem_remove_abandoned(const char *prefix, const char *suffix);
 int32_t csystem_close(int32_t file);
 int32_t csystem_status_of(int32_t file, csystem_status *status);
 /// Reads or writes all of `count` bytes unless the file ends; returns the bytes moved, or the negative errno.
@@ -37,6 +40,8 @@ int32_t csystem_process(void);
 /// Maps a file read-only and privately; NULL when that is not possible.
 void *csystem_map(int32_t file, uint64_t size);
 void csystem_unmap(void *base, uint64_t size);
+/// Says that whole pages of a mapped file will not be read soon, so that they need not stay in memory.
+void csystem_forget(const void *base, uint64_t size);
 /// The text of a (positive or negative) errno.
 const char *csystem_error_text(int32_t error);
 

@@ -61,7 +61,7 @@ struct CompileCommand: ParsableCommand {
     let compiled = try Compiler.compile(path: model, options: options(progress))
     progress.finish()
     for warning in unused + compiled.warnings { Console.warning(warning) }
-    try OutputFiles.write(compiled.bundle, to: output)
+    try compiled.write(to: output)
     if let report { try OutputFiles.write(try compiled.report.encoded(pretty: true), to: report) }
     try summarize(compiled)
   }
@@ -89,6 +89,12 @@ struct CompileCommand: ParsableCommand {
     var bytes: Int
     var layers: Int
     var warnings: [String]
+    var peakRSSBytes: Int
+
+    enum CodingKeys: String, CodingKey {
+      case model, output, bytes, layers, warnings
+      case peakRSSBytes = "peak_rss_bytes"
+    }
   }
 
   private func summarize(_ compiled: CompiledModel) throws {
@@ -96,13 +102,13 @@ struct CompileCommand: ParsableCommand {
     if json.json {
       return try Console.json(
         Summary(
-          model: model, output: output, bytes: compiled.bundle.count, layers: report.layers.count,
-          warnings: compiled.warnings))
+          model: model, output: output, bytes: compiled.byteCount, layers: report.layers.count,
+          warnings: compiled.warnings, peakRSSBytes: Benchmark.peakResidentBytes()))
     }
     guard !verbosity.quiet else { return }
     let before = report.totals.nodesBefore
     try Console.result(
-      "\(output): \(Format.bytes(compiled.bundle.count)), \(before) nodes became \(report.layers.count) steps"
+      "\(output): \(Format.bytes(compiled.byteCount)), \(before) nodes became \(report.layers.count) steps"
         + (report.hostCalls.isEmpty ? "" : ", \(report.hostCalls.count) of them without a kernel"))
   }
 }

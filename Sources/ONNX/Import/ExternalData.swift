@@ -30,7 +30,8 @@ final class ExternalData {
         "external data at offset \(reference.offset) needs \(byteCount) bytes, but '\(reference.location)' has \(size)")
     }
     let start = Int(reference.offset)
-    return TensorStorage(bytes: UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + byteCount)]), owner: file)
+    return TensorStorage(
+      bytes: UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + byteCount)]), owner: file, isFile: true)
   }
 
   private func open(_ location: Name) throws(Diagnostic) -> MappedFile {

@@ -4,6 +4,7 @@ extension GraphBuilder {
   /// Builds the model's main graph. Returns false when its outputs could not be made; findings say why.
   func buildMain(_ proto: ProtoGraph, _ opsets: OpsetTable) -> Bool {
     frames = [Frame(source: .graph(proto), opsets: opsets, arguments: nil, prefix: [], results: [])]
+    reserve(proto)
     let declared = addInputs(proto)
     addInitializers(proto, declared: declared)
     collectHints(proto)
@@ -11,6 +12,14 @@ extension GraphBuilder {
     if proto.outputs.isEmpty { report(.invalid("the graph has no outputs")) }
     reportDuplicates(proto.outputs.map(\.name))
     return addOutputs(proto)
+  }
+
+  /// Makes room at once, so that tables are not copied as they grow; no more than real nodes of such a file can need.
+  private func reserve(_ proto: ProtoGraph) {
+    let limit = importer.document.file.bytes.count / 16
+    let (nodes, constants) = (min(proto.nodeCount, limit), min(proto.initializerCount, limit))
+    graph.reserve(nodes: nodes, constants: constants)
+    frames[0].bindings.reserveCapacity(min(nodes + constants, limit))
   }
 
   /// Adds the graph's inputs; those with an initializer of their name are constants and only returned.
@@ -80,7 +89,7 @@ extension GraphBuilder {
     guard shape.count <= limits.rank else {
       throw .invalid("a value has rank \(shape.count), the limit is \(limits.rank)")
     }
-    let count = Tensor.elementCount(of: shape.compactMap { $0.value == 0 ? 1 : $0.value })
+    let count = Tensor.elementCount(of: shape.lazy.compactMap { $0.value == 0 ? 1 : $0.value })
     guard let count, let bytes = tensor.element.byteCount(of: count), bytes <= limits.valueBytes else {
       throw .invalid("a value of shape \(describe(shape)) is too large, the limit is \(limits.valueBytes) bytes")
     }

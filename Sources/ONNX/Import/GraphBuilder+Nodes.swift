@@ -4,13 +4,14 @@ extension GraphBuilder {
   /// Imports one node of the current frame: expands a function call, or adds what it stands for.
   func importNode(_ node: ProtoNode) {
     if let function = importer.functions.function(node) { return expand(function, node) }
-    let label = label(node)
     do throws(Diagnostic) {
-      guard let draft = try draft(node, label) else { return breakOutputs(node) }
-      guard let results = try place(draft, label) else { return breakOutputs(node) }
+      let outputs = node.outputs
+      guard let draft = try draft(node, outputs) else { return breakOutputs(node) }
+      guard let results = try place(draft) else { return breakOutputs(node) }
       for id in results { try checkSize(graph.type(id)) }
-      bindOutputs(node, results, label)
+      bindOutputs(outputs, results, node)
     } catch {
+      let label = label(node)
       report(error.message.hasPrefix(label) ? error : error.about(label))
       breakOutputs(node)
     }
@@ -22,18 +23,20 @@ extension GraphBuilder {
     return SupportScan.operatorLabel(node) + (name.isEmpty ? "" : " '\(name)'")
   }
 
-  func nodeName(_ node: ProtoNode) -> Name {
+  func nodeName(_ node: ProtoNode) -> Name { nodeName(node, node.outputs) }
+
+  private func nodeName(_ node: ProtoNode, _ outputs: [Name]) -> Name {
     let name = node.name
-    return qualified(name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? "" : name)
+    return qualified(name.isEmpty ? outputs.first { !$0.isEmpty } ?? "" : name)
   }
 
   func breakOutputs(_ node: ProtoNode) {
     for output in node.outputs where !output.isEmpty { bind(output, .broken, label(node)) }
   }
 
-  private func bindOutputs(_ node: ProtoNode, _ results: [ValueID], _ label: String) {
-    for (output, id) in zip(node.outputs, results) where !output.isEmpty {
-      bind(output, .value(id), label)
+  private func bindOutputs(_ outputs: [Name], _ results: [ValueID], _ node: ProtoNode) {
+    for (output, id) in zip(outputs, results) where !output.isEmpty {
+      bind(output, .value(id), label(node))
       checkHint(output, id)
     }
   }
@@ -42,34 +45,29 @@ extension GraphBuilder {
 
   /// The node as the file has it; nil when an input is broken (attributes are checked all the same), or when the
   /// operator is not supported, which the scan before has reported.
-  private func draft(_ node: ProtoNode, _ label: String) throws(Diagnostic) -> NodeDraft? {
-    let domain = OpsetTable.normalized(node.domain)
-    guard SupportScan.isSupported(node) else { return nil }
-    let name = node.operatorName.string
-    let op = OperatorCatalog.find(name, domain: domain.string)
-    guard let opset = frames[frames.count - 1].opsets.version(of: domain) else {
-      throw .invalid("the model imports no opset for domain '\(domain)'")
+  private func draft(_ node: ProtoNode, _ outputs: [Name]) throws(Diagnostic) -> NodeDraft? {
+    guard let known = importer.operators.find(node) else { return nil }
+    guard let opset = frames[frames.count - 1].opsets.version(of: known.key.domain) else {
+      throw .invalid("the model imports no opset for domain '\(known.domain)'")
     }
-    let first = OperatorVersions.first(name, domain: domain.string)
-    guard opset >= first else {
-      throw .invalid("the operator exists from opset \(first) on, the model imports \(opset)")
+    guard opset >= known.first else {
+      throw .invalid("the operator exists from opset \(known.first) on, the model imports \(opset)")
     }
-    if let op, !op.opsets.contains(opset) {
+    if let op = known.type, !op.opsets.contains(opset) {
       throw .unsupported(
         "opset \(opset) has no such operator, it exists in \(op.opsets.lowerBound)...\(op.opsets.upperBound)")
     }
     var isBroken = false
     let inputs = try inputs(node, &isBroken)
     var draft = NodeDraft(
-      name: name, domain: domain.string, opset: opset, inputs: inputs, attributes: [], graphs: [],
-      outputCount: outputCount(node), nodeName: nodeName(node), outputNames: node.outputs.map(qualified))
+      name: known.name, domain: known.domain, opset: opset, inputs: inputs, attributes: [], graphs: [],
+      outputCount: outputCount(outputs), nodeName: nodeName(node, outputs), outputNames: outputs.map(qualified))
     try readAttributes(node, &draft)
     return isBroken ? nil : draft
   }
 
   /// Outputs up to the last that has a name.
-  private func outputCount(_ node: ProtoNode) -> Int {
-    let outputs = node.outputs
+  private func outputCount(_ outputs: [Name]) -> Int {
     let last = outputs.lastIndex { !$0.isEmpty } ?? 0
     return min(outputs.count, last + 1)
   }
@@ -125,7 +123,7 @@ extension GraphBuilder {
   // MARK: Placing
 
   /// Applies the family's importer, then adds the node. Nil when a body was already found wrong.
-  private func place(_ draft: NodeDraft, _ label: String) throws(Diagnostic) -> [ValueID]? {
+  private func place(_ draft: NodeDraft) throws(Diagnostic) -> [ValueID]? {
     var draft = draft
     if let adapt = ImporterCatalog.find(draft.name, domain: Name(draft.domain)) {
       switch try adapt(&draft, self) {

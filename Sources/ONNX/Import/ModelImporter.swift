@@ -8,6 +8,7 @@ final class ModelImporter {
   let tensors: TensorReader
   let functions: FunctionTable
   let opsets: OpsetTable
+  let operators = OperatorTable()
   var findings = Findings()
   /// Nodes that may still be imported; bodies that are imported again for wider types count again.
   private var remainingNodes: Int
@@ -32,7 +33,8 @@ final class ModelImporter {
     opsets = try OpsetTable(model.opsets, irVersion: Int(model.irVersion))
     guard !opsets.isEmpty else { throw .invalid("the model imports no opset") }
     functions = try FunctionTable(model, document)
-    let count = try functions.inlinedNodeCount(proto, limit: options.limits.nodes)
+    // Without functions the scan of the file has counted.
+    let count = functions.isEmpty ? 0 : try functions.inlinedNodeCount(proto, limit: options.limits.nodes)
     guard count <= options.limits.nodes else {
       throw .invalid("with its functions inlined the model has more than \(options.limits.nodes) nodes")
     }
@@ -40,7 +42,7 @@ final class ModelImporter {
 
   /// The model as a graph. Throws everything that is wrong with it, together.
   func run() throws(ImportError) -> ImportedModel {
-    var scan = SupportScan(functions: functions, findings: findings)
+    var scan = SupportScan(functions: functions, operators: operators, findings: findings)
     scan.visit(proto)
     for function in functions.inOrder { scan.visit(function) }
     findings = scan.findings

@@ -4,6 +4,7 @@ import IR
 /// built: building stops at the first node of a chain, this does not.
 struct SupportScan {
   let functions: FunctionTable
+  let operators: OperatorTable
   var findings: Findings
 
   mutating func visit(_ graph: ProtoGraph, prefix: [UInt8] = []) {
@@ -16,17 +17,10 @@ struct SupportScan {
 
   private mutating func visit(_ node: ProtoNode, _ prefix: [UInt8]) {
     for graph in node.subgraphs { visit(graph, prefix: prefix) }
-    guard functions.function(node) == nil, !Self.isSupported(node) else { return }
+    guard functions.function(node) == nil, operators.find(node) == nil else { return }
     let own = node.name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? "" : node.name
     let name = prefix.isEmpty ? own : Name(prefix + [UInt8(ascii: "/")] + own.bytes)
     findings.addUnsupported(operator: Self.operatorLabel(node), node: name)
-  }
-
-  static func isSupported(_ node: ProtoNode) -> Bool {
-    guard let name = ascii(node.operatorName) else { return false }
-    let domain = OpsetTable.normalized(node.domain)
-    return OperatorCatalog.find(name, domain: domain.string) != nil
-      || ImporterCatalog.expands(name, domain: domain)
   }
 
   /// Operator and domain as messages put them.

@@ -68,7 +68,7 @@ final class TensorReader {
       isPlain || only.field == KX_FLOAT_DATA || only.field == KX_DOUBLE_DATA
     {
       return TensorStorage(
-        bytes: UnsafeRawBufferPointer(start: only.bytes.data, count: only.bytes.count), owner: document)
+        bytes: UnsafeRawBufferPointer(start: only.bytes.data, count: only.bytes.count), owner: document, isFile: true)
     }
     return try decode(chunks, type, byteCount: byteCount, entries: given)
   }

@@ -19,7 +19,7 @@ final class ProtoDocument: @unchecked Sendable {
 
   deinit { kx_close(handle) }
 
-  var model: ProtoModel? { kx_document_model(handle).map(ProtoModel.init) }
+  var model: ProtoModel? { kx_document_model(handle).map { ProtoModel(pointer: $0, document: handle) } }
   var tensor: ProtoTensor? { kx_document_tensor(handle).map(ProtoTensor.init) }
   var sequence: ProtoSequence? { kx_document_sequence(handle).map(ProtoSequence.init) }
   var optional: ProtoOptional? { kx_document_optional(handle).map(ProtoOptional.init) }

@@ -4,11 +4,12 @@ import IR
 /// Views of parsed messages; each is a pointer into its document, which must outlive it.
 struct ProtoModel {
   let pointer: OpaquePointer
+  let document: OpaquePointer
 
   var irVersion: Int64 { kx_model_ir_version(pointer) }
   var producer: Name { kx_model_producer(pointer).name }
   var producerVersion: Name { kx_model_producer_version(pointer).name }
-  var graph: ProtoGraph? { kx_model_graph(pointer).map(ProtoGraph.init) }
+  var graph: ProtoGraph? { kx_model_graph(pointer).map { ProtoGraph(pointer: $0, main: document) } }
   var opsets: [ProtoOpset] {
     list(kx_model_opset_count(pointer)) {
       ProtoOpset(domain: kx_model_opset_domain(pointer, $0).name, version: kx_model_opset_version(pointer, $0))
@@ -50,10 +51,20 @@ struct ProtoFunction {
 
 struct ProtoGraph {
   let pointer: OpaquePointer
+  /// The document, where this is the model's main graph: its nodes are parsed one at a time, so that only the newest
+  /// may be used.
+  private let main: OpaquePointer?
+
+  init(pointer: OpaquePointer, main: OpaquePointer? = nil) {
+    self.pointer = pointer
+    self.main = main
+  }
 
   var name: Name { kx_graph_name(pointer).name }
-  var nodeCount: Int { kx_graph_node_count(pointer) }
-  func node(_ index: Int) -> ProtoNode { ProtoNode(pointer: kx_graph_node(pointer, index)) }
+  var nodeCount: Int { main.map { kx_document_node_count($0) } ?? kx_graph_node_count(pointer) }
+  func node(_ index: Int) -> ProtoNode {
+    ProtoNode(pointer: main.map { kx_document_node($0, index) } ?? kx_graph_node(pointer, index))
+  }
   var initializerCount: Int { kx_graph_initializer_count(pointer) }
   func initializer(_ index: Int) -> ProtoTensor { ProtoTensor(pointer: kx_graph_initializer(pointer, index)) }
   var sparseInitializers: [ProtoSparse] {
