@@ -4,7 +4,7 @@ KERF := $(BUILD)/release/kerf
 VENV := $(BUILD)/venv
 SHARED ?= ../shared
 
-.PHONY: demo test build bench format lint docs setup device conformance sanitize clean
+.PHONY: demo test build bench format docs device setup clean
 
 ## demo: build, compile the sample models, run them on real data, print one table
 demo: build $(VENV)/demo
@@ -32,7 +32,7 @@ docs: setup
 
 ## device: the runner for devices, for this machine and arm64, and its tests under qemu
 device: setup
-	scripts/device-samples.sh
+	scripts/test-device.sh
 
 setup:
 	@scripts/setup.sh

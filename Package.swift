@@ -1,7 +1,10 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
-let swift: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny")]
+// A warning is an error, in every language.
+let swift: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny"), .treatAllWarnings(as: .error)]
+let c: [CSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
+let cxx: [CXXSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
 
 /// A target of ours and its tests.
 func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -15,10 +18,13 @@ let package = Package(
   name: "Kerf",
   products: [
     .library(name: "Kerf", targets: ["Kerf"]),
+    .library(name: "CKerf", targets: ["CKerf"]),
     .executable(name: "kerf", targets: ["KerfCLI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"),
   ],
   targets: [
@@ -31,38 +37,47 @@ let package = Package(
     library("IR", path: "IR", ["CImages"]),
     library("Passes", path: "Passes", ["IR"]),
     .target(
-      name: "COnnx",
-      cxxSettings: [.define("ONNX_ML", to: "1"), .define("ONNX_NAMESPACE", to: "onnx")],
+      name: "COnnx", exclude: ["function_bodies.onnx"], cSettings: c,
+      cxxSettings: cxx + [.define("ONNX_ML", to: "1"), .define("ONNX_NAMESPACE", to: "onnx")],
       linkerSettings: [.linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
     library("ONNX", ["COnnx", "IR"]),
-    .target(name: "CSystem"),
-    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+    .target(name: "CSystem", cSettings: c),
+    .target(name: "CKerf", cSettings: c),
+    .target(name: "CZlib", cSettings: c, linkerSettings: [.linkedLibrary("z")]),
     library("Bundle", ["CSystem"]),
     .target(
-      name: "Kernels", exclude: ["README.md", "core/kernels.def"], linkerSettings: [.linkedLibrary("m")]),
+      name: "Kernels", exclude: ["README.md", "core/kernels.def"], cSettings: c, linkerSettings: [.linkedLibrary("m")]),
     library("Runtime", ["Bundle", "Kernels", "CSystem"]),
     library("Lowering", ["IR", "Bundle", "Kernels"]),
     library("Calibration", ["IR", "Passes", "Lowering", "Bundle", "Runtime"]),
-    library("Reports", ["IR", "Passes", "Bundle"]),
+    library("Reports", ["IR", "Passes", "Bundle", .product(name: "Mustache", package: "swift-mustache")]),
     library(
       "Kerf",
-      ["IR", "Passes", "ONNX", "Bundle", "Kernels", "Runtime", "Lowering", "Calibration", "Reports", "CZlib"]),
+      [
+        "IR", "Passes", "ONNX", "Bundle", "Kernels", "Runtime", "Lowering", "Calibration", "Reports", "CKerf",
+        "CSystem",
+        "CZlib",
+      ]),
     .executableTarget(
       name: "KerfCLI",
-      dependencies: ["Kerf", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Kerf", .product(name: "ArgumentParser", package: "swift-argument-parser"), "Yams",
+      ],
       swiftSettings: swift),
 
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport", swiftSettings: swift),
     tests("IRTests", ["IR", "TestSupport"]),
     tests("PassesTests", ["Passes", "IR", "TestSupport"], exclude: ["Golden"]),
-    tests("ONNXTests", ["ONNX", "IR", "TestSupport"]),
-    .target(name: "FaultInjection", path: "Tests/FaultInjection"),
+    tests("ONNXTests", ["ONNX", "COnnx", "IR", "TestSupport"]),
+    .target(name: "FaultInjection", path: "Tests/FaultInjection", cSettings: c),
     tests("BundleTests", ["Bundle", "CSystem", "FaultInjection"]),
     tests("KernelsTests", ["Kernels"]),
-    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter", cSettings: c),
     tests("RuntimeTests", ["Runtime", "Bundle", "Kernels", "CSystem", "AllocationCounter"]),
     tests("LoweringTests", ["Lowering", "IR", "Bundle", "Kernels", "Runtime", "TestSupport"]),
-    tests("KerfTests", ["Kerf", "IR", "Passes", "ONNX", "Runtime", "Bundle", "Lowering", "Reports", "TestSupport"]),
+    tests(
+      "KerfTests",
+      ["Kerf", "IR", "Passes", "ONNX", "Runtime", "Bundle", "Lowering", "Reports", "CKerf", "TestSupport"]),
     tests("KerfCLITests", ["KerfCLI", "TestSupport"], exclude: ["Help"]),
   ],
   cxxLanguageStandard: .cxx17

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Everything CI checks, in order of cost: format, layers, tests in release, conformance, real models, sanitizers, device.
+# Everything CI checks, in order of cost: format, warnings and layers, tests in release, documentation, conformance,
+# device, sanitizers.
 # Parts that need files beside the project are skipped with a word where those are absent.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,13 +12,22 @@ step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 step "format"
 swift format lint --strict --recursive --parallel Package.swift IR Passes Sources Tests
 
-step "build, with the explicit-import check"
+step "build: warnings are errors, imports are checked"
 swift build "${release[@]}" --build-tests --explicit-target-dependency-import-check error
 
 step "tests"
-swift test "${release[@]}" --skip-build
+cases=$PWD/.build/device/cases
+rm -rf "$cases"
+mkdir -p "$cases"
+KERF_DEVICE_CASES=$cases swift test "${release[@]}" --skip-build
 
 kerf=$(swift build "${release[@]}" --show-bin-path)/kerf
+
+step "operator table"
+"$kerf" operators --markdown | diff docs/operators.md - || {
+  echo "docs/operators.md is not current: kerf operators --markdown > docs/operators.md" >&2
+  exit 1
+}
 
 step "conformance"
 if [ -f "$shared/conformance/generate.py" ]; then
@@ -40,9 +50,14 @@ if [ ! -e $venv/onnxruntime ]; then
 fi
 $venv/bin/python Tests/Conformance/contrib/generate.py --out .build/contrib >/dev/null
 "$kerf" conformance .build/contrib --threads 2 --quiet
+step "samples: custom operator"
+Samples/custom-operator/check.sh "$kerf"
 
 step "device"
-scripts/device-samples.sh "$kerf"
+scripts/test-device.sh "$kerf" "$cases"
+
+step "documentation"
+scripts/docs.sh
 
 step "sanitizers: address"
 LSAN_OPTIONS=suppressions=$PWD/scripts/leaks.supp:print_suppressions=0 \

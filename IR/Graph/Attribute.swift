@@ -43,78 +43,225 @@ public struct AttributeField<Op>: Sendable {
   public let isRequired: Bool
 }
 
+/// How a Swift value stands as an attribute: one of the kinds of AttributeValue, perhaps with limits.
+struct AttributeKind<Value: Sendable>: Sendable {
+  /// Whether a value is the same as the operator's default, so that it need not be written.
+  var isSame: @Sendable (Value, Value) -> Bool
+  let wrapped: @Sendable (Value) -> AttributeValue
+  /// The value of the attribute of that name; throws on a wrong kind or a value out of range.
+  let read: @Sendable (String, AttributeValue) throws(Diagnostic) -> Value
+
+  /// - Parameter take: the value, or nil where the attribute is of another kind.
+  init(
+    _ kindName: String, isSame: @escaping @Sendable (Value, Value) -> Bool,
+    _ wrapped: @escaping @Sendable (Value) -> AttributeValue,
+    take: @escaping @Sendable (String, AttributeValue) throws(Diagnostic) -> Value?
+  ) {
+    self.isSame = isSame
+    self.wrapped = wrapped
+    read = { (name, value) throws(Diagnostic) in
+      guard let result = try take(name, value) else {
+        throw .invalid("attribute '\(name)' is of kind \(value.kindName), expected \(kindName)")
+      }
+      return result
+    }
+  }
+}
+
+extension AttributeKind where Value: Equatable {
+  init(
+    _ kindName: String, _ wrapped: @escaping @Sendable (Value) -> AttributeValue,
+    take: @escaping @Sendable (String, AttributeValue) throws(Diagnostic) -> Value?
+  ) {
+    self.init(kindName, isSame: ==, wrapped, take: take)
+  }
+}
+
+extension AttributeKind<Int> {
+  static func int(_ range: ClosedRange<Int>?) -> Self {
+    Self(
+      "int", { .int(Int64($0)) },
+      take: { (name, value) throws(Diagnostic) in
+        guard case .int(let number) = value else { return nil }
+        try check(name, "is", number, range)
+        return Int(number)
+      })
+  }
+
+  fileprivate static func check(_ name: String, _ verb: String, _ number: Int64, _ range: ClosedRange<Int>?)
+    throws(Diagnostic)
+  {
+    guard let range, !range.contains(Int(number)) else { return }
+    throw .invalid(
+      "attribute '\(name)' \(verb) \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
+  }
+}
+
+extension AttributeKind<[Int]> {
+  static func ints(_ range: ClosedRange<Int>?) -> Self {
+    Self(
+      "ints", { .ints($0.map { Int64($0) }) },
+      take: { (name, value) throws(Diagnostic) in
+        guard case .ints(let numbers) = value else { return nil }
+        for number in numbers { try AttributeKind<Int>.check(name, "holds", number, range) }
+        return numbers.map { Int($0) }
+      })
+  }
+}
+
+extension AttributeKind<Bool> {
+  static let flag = Self(
+    "int", { .int($0 ? 1 : 0) },
+    take: { (name, value) throws(Diagnostic) in
+      guard case .int(let number) = value else { return nil }
+      try AttributeKind<Int>.check(name, "is", number, 0...1)
+      return number == 1
+    })
+}
+
+extension AttributeKind<Float> {
+  static let float = Self(
+    "float", isSame: { $0.bitPattern == $1.bitPattern }, { .float($0) },
+    take: { _, value in
+      if case .float(let number) = value { number } else { nil }
+    })
+}
+
+extension AttributeKind<[Float]> {
+  static let floats = Self(
+    "floats", { .floats($0) },
+    take: { _, value in
+      if case .floats(let numbers) = value { numbers } else { nil }
+    })
+}
+
+extension AttributeKind<[UInt8]> {
+  static let string = Self(
+    "string", { .string($0) },
+    take: { _, value in
+      if case .string(let bytes) = value { bytes } else { nil }
+    })
+}
+
+extension AttributeKind<[[UInt8]]> {
+  static let strings = Self(
+    "strings", { .strings($0) },
+    take: { _, value in
+      if case .strings(let list) = value { list } else { nil }
+    })
+}
+
+extension AttributeKind<Tensor> {
+  static let tensor = Self(
+    "tensor", { .tensor($0) },
+    take: { _, value in
+      if case .tensor(let tensor) = value { tensor } else { nil }
+    })
+}
+
+extension AttributeKind<[Tensor]> {
+  static let tensors = Self(
+    "tensors", { .tensors($0) },
+    take: { _, value in
+      if case .tensors(let list) = value { list } else { nil }
+    })
+}
+
+extension AttributeKind<Graph> {
+  // Graphs are always written, so none is ever compared with a default.
+  static let graph = Self(
+    "graph", isSame: { _, _ in false }, { .graph($0) },
+    take: { _, value in
+      if case .graph(let graph) = value { graph } else { nil }
+    })
+}
+
+extension AttributeKind<ValueType> {
+  static let type = Self(
+    "type", { .type($0) },
+    take: { _, value in
+      if case .type(let type) = value { type } else { nil }
+    })
+}
+
+extension AttributeKind<ElementType> {
+  static let elementType = Self(
+    "int", { .int(Int64($0.rawValue)) },
+    take: { (name, value) throws(Diagnostic) in
+      guard case .int(let number) = value else { return nil }
+      guard let type = UInt8(exactly: number).flatMap(ElementType.init(rawValue:)) else {
+        throw .invalid("attribute '\(name)' is \(number), which is no element type")
+      }
+      return type
+    })
+}
+
+extension AttributeKind where Value: RawRepresentable<String> & CaseIterable & Equatable {
+  static var choice: Self {
+    Self(
+      "string", { .string(Array($0.rawValue.utf8)) },
+      take: { (name, value) throws(Diagnostic) in
+        guard case .string(let bytes) = value else { return nil }
+        guard let choice = Value.allCases.first(where: { Array($0.rawValue.utf8) == bytes }) else {
+          let accepted = Value.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+          throw .invalid("attribute '\(name)' is '\(Name(bytes))', accepted are \(accepted)")
+        }
+        return choice
+      })
+  }
+}
+
 extension AttributeField where Op: Operator {
-  private static func wrong(_ name: String, _ expected: String, _ value: AttributeValue) -> Diagnostic {
-    .invalid("attribute '\(name)' is of kind \(value.kindName), expected \(expected)")
+  /// A value that is not written while it is the operator's default.
+  private static func field<Value>(
+    _ name: String, _ path: FieldPath<Op, Value>, _ kind: AttributeKind<Value>, isInternal: Bool = false,
+    isRequired: Bool = false
+  ) -> Self {
+    Self(
+      name: name,
+      get: { op in
+        !isRequired && kind.isSame(op[keyPath: path], Op()[keyPath: path]) ? nil : kind.wrapped(op[keyPath: path])
+      },
+      set: { (op, value) throws(Diagnostic) in op[keyPath: path] = try kind.read(name, value) },
+      isInternal: isInternal, isRequired: isRequired)
+  }
+
+  /// A value without a default: absent is nil.
+  private static func optional<Value>(
+    _ name: String, _ path: FieldPath<Op, Value?>, _ kind: AttributeKind<Value>, isInternal: Bool = false,
+    isRequired: Bool = false
+  ) -> Self {
+    Self(
+      name: name, get: { op in op[keyPath: path].map(kind.wrapped) },
+      set: { (op, value) throws(Diagnostic) in op[keyPath: path] = try kind.read(name, value) },
+      isInternal: isInternal, isRequired: isRequired)
   }
 
   public static func int(
     _ name: String, _ path: FieldPath<Op, Int>, in range: ClosedRange<Int>? = nil, isInternal: Bool = false,
     isRequired: Bool = false
   ) -> Self {
-    Self(
-      name: name,
-      get: { op in op[keyPath: path] == Op()[keyPath: path] && !isRequired ? nil : .int(Int64(op[keyPath: path])) },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .int(let number) = value else { throw wrong(name, "int", value) }
-        if let range, !range.contains(Int(number)) {
-          throw .invalid(
-            "attribute '\(name)' is \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
-        }
-        op[keyPath: path] = Int(number)
-      }, isInternal: isInternal, isRequired: isRequired)
+    field(name, path, .int(range), isInternal: isInternal, isRequired: isRequired)
   }
 
   /// An int with no default: absent is nil.
   public static func optionalInt(
     _ name: String, _ path: FieldPath<Op, Int?>, in range: ClosedRange<Int>? = nil, isInternal: Bool = false
   ) -> Self {
-    Self(
-      name: name,
-      get: { op in op[keyPath: path].map { .int(Int64($0)) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .int(let number) = value else { throw wrong(name, "int", value) }
-        if let range, !range.contains(Int(number)) {
-          throw .invalid(
-            "attribute '\(name)' is \(number), accepted range is \(range.lowerBound)...\(range.upperBound)")
-        }
-        op[keyPath: path] = Int(number)
-      }, isInternal: isInternal, isRequired: false)
+    optional(name, path, .int(range), isInternal: isInternal)
   }
 
   /// An int that is 0 or 1.
   public static func flag(_ name: String, _ path: FieldPath<Op, Bool>, isInternal: Bool = false) -> Self {
-    Self(
-      name: name,
-      get: { op in op[keyPath: path] == Op()[keyPath: path] ? nil : .int(op[keyPath: path] ? 1 : 0) },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .int(let number) = value else { throw wrong(name, "int", value) }
-        guard number == 0 || number == 1 else {
-          throw .invalid("attribute '\(name)' is \(number), accepted range is 0...1")
-        }
-        op[keyPath: path] = number == 1
-      }, isInternal: isInternal, isRequired: false)
+    field(name, path, .flag, isInternal: isInternal)
   }
 
   public static func float(_ name: String, _ path: FieldPath<Op, Float>, isInternal: Bool = false) -> Self {
-    Self(
-      name: name,
-      get: { op in
-        op[keyPath: path].bitPattern == Op()[keyPath: path].bitPattern ? nil : .float(op[keyPath: path])
-      },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .float(let number) = value else { throw wrong(name, "float", value) }
-        op[keyPath: path] = number
-      }, isInternal: isInternal, isRequired: false)
+    field(name, path, .float, isInternal: isInternal)
   }
 
   public static func optionalFloat(_ name: String, _ path: FieldPath<Op, Float?>, isInternal: Bool = false) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .float($0) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .float(let number) = value else { throw wrong(name, "float", value) }
-        op[keyPath: path] = number
-      }, isInternal: isInternal, isRequired: false)
+    optional(name, path, .float, isInternal: isInternal)
   }
 
   /// A list of ints; absent is nil.
@@ -122,112 +269,51 @@ extension AttributeField where Op: Operator {
     _ name: String, _ path: FieldPath<Op, [Int]?>, in range: ClosedRange<Int>? = nil, isInternal: Bool = false,
     isRequired: Bool = false
   ) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .ints($0.map { Int64($0) }) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .ints(let numbers) = value else { throw wrong(name, "ints", value) }
-        if let range, let bad = numbers.first(where: { !range.contains(Int($0)) }) {
-          throw .invalid(
-            "attribute '\(name)' holds \(bad), accepted range is \(range.lowerBound)...\(range.upperBound)")
-        }
-        op[keyPath: path] = numbers.map { Int($0) }
-      }, isInternal: isInternal, isRequired: isRequired)
+    optional(name, path, .ints(range), isInternal: isInternal, isRequired: isRequired)
   }
 
   public static func floats(_ name: String, _ path: FieldPath<Op, [Float]?>, isInternal: Bool = false) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .floats($0) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .floats(let numbers) = value else { throw wrong(name, "floats", value) }
-        op[keyPath: path] = numbers
-      }, isInternal: isInternal, isRequired: false)
+    optional(name, path, .floats, isInternal: isInternal)
   }
 
   /// A free string, as bytes.
   public static func string(_ name: String, _ path: FieldPath<Op, [UInt8]>, isInternal: Bool = false) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path] == Op()[keyPath: path] ? nil : .string(op[keyPath: path]) },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .string(let bytes) = value else { throw wrong(name, "string", value) }
-        op[keyPath: path] = bytes
-      }, isInternal: isInternal, isRequired: false)
+    field(name, path, .string, isInternal: isInternal)
   }
 
   public static func optionalString(_ name: String, _ path: FieldPath<Op, [UInt8]?>) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .string($0) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .string(let bytes) = value else { throw wrong(name, "string", value) }
-        op[keyPath: path] = bytes
-      }, isInternal: false, isRequired: false)
+    optional(name, path, .string)
   }
 
-  public static func strings(_ name: String, _ path: FieldPath<Op, [[UInt8]]?>) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .strings($0) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .strings(let list) = value else { throw wrong(name, "strings", value) }
-        op[keyPath: path] = list
-      }, isInternal: false, isRequired: false)
+  public static func strings(_ name: String, _ path: FieldPath<Op, [[UInt8]]?>, isInternal: Bool = false) -> Self {
+    optional(name, path, .strings, isInternal: isInternal)
   }
 
   /// A string that names one of the cases of an enumeration.
-  public static func choice<E: RawRepresentable & CaseIterable & Equatable & Sendable>(
+  public static func choice<E: RawRepresentable<String> & CaseIterable & Equatable & Sendable>(
     _ name: String, _ path: FieldPath<Op, E>, isInternal: Bool = false
-  ) -> Self where E.RawValue == String {
-    Self(
-      name: name,
-      get: { op in op[keyPath: path] == Op()[keyPath: path] ? nil : .string(Array(op[keyPath: path].rawValue.utf8)) },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .string(let bytes) = value else { throw wrong(name, "string", value) }
-        guard let choice = E.allCases.first(where: { Array($0.rawValue.utf8) == bytes }) else {
-          let accepted = E.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-          throw .invalid("attribute '\(name)' is '\(Name(bytes))', accepted are \(accepted)")
-        }
-        op[keyPath: path] = choice
-      }, isInternal: isInternal, isRequired: false)
+  ) -> Self {
+    field(name, path, .choice, isInternal: isInternal)
   }
 
   /// An element type, by its ONNX number.
   public static func elementType(
     _ name: String, _ path: FieldPath<Op, ElementType?>, isRequired: Bool = false
   ) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .int(Int64($0.rawValue)) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .int(let number) = value else { throw wrong(name, "int", value) }
-        guard let type = UInt8(exactly: number).flatMap(ElementType.init(rawValue:)) else {
-          throw .invalid("attribute '\(name)' is \(number), which is no element type")
-        }
-        op[keyPath: path] = type
-      }, isInternal: false, isRequired: isRequired)
+    optional(name, path, .elementType, isRequired: isRequired)
   }
 
-  public static func tensor(_ name: String, _ path: FieldPath<Op, Tensor?>) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .tensor($0) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .tensor(let tensor) = value else { throw wrong(name, "tensor", value) }
-        op[keyPath: path] = tensor
-      }, isInternal: false, isRequired: false)
+  public static func tensor(_ name: String, _ path: FieldPath<Op, Tensor?>) -> Self { optional(name, path, .tensor) }
+
+  /// A list of tensors; absent is nil.
+  public static func tensors(_ name: String, _ path: FieldPath<Op, [Tensor]?>, isInternal: Bool = false) -> Self {
+    optional(name, path, .tensors, isInternal: isInternal)
   }
 
   /// A subgraph.
   public static func graph(_ name: String, _ path: FieldPath<Op, Graph>) -> Self {
-    Self(
-      name: name, get: { op in .graph(op[keyPath: path]) },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .graph(let graph) = value else { throw wrong(name, "graph", value) }
-        op[keyPath: path] = graph
-      }, isInternal: false, isRequired: true)
+    field(name, path, .graph, isRequired: true)
   }
 
-  public static func type(_ name: String, _ path: FieldPath<Op, ValueType?>) -> Self {
-    Self(
-      name: name, get: { op in op[keyPath: path].map { .type($0) } },
-      set: { (op, value) throws(Diagnostic) in
-        guard case .type(let type) = value else { throw wrong(name, "type", value) }
-        op[keyPath: path] = type
-      }, isInternal: false, isRequired: false)
-  }
+  public static func type(_ name: String, _ path: FieldPath<Op, ValueType?>) -> Self { optional(name, path, .type) }
 }

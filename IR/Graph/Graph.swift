@@ -45,7 +45,7 @@ public struct Node: Sendable {
   public var label: String {
     let quoted = nameList.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
     let more = nameList.count > 3 ? ", …" : ""
-    return type(of: op).qualifiedName + (quoted.isEmpty ? "" : " \(quoted)\(more)")
+    return op.displayName + (quoted.isEmpty ? "" : " \(quoted)\(more)")
   }
 }
 

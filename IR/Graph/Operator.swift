@@ -17,6 +17,8 @@ public protocol Operator: Sendable {
 
   /// Graphs among the attributes, in order. Operators that have some are `BodyOperator`s.
   var subgraphs: [Graph] { get }
+  /// The name that messages and reports show; that of the type, where it does not say otherwise.
+  var displayName: String { get }
 
   init()
 
@@ -58,6 +60,8 @@ extension Operator {
   /// `Conv`, or `ai.onnx.ml.Scaler` outside the default domain.
   public static var qualifiedName: String { domain.isEmpty ? name : "\(domain).\(name)" }
 
+  public var displayName: String { Self.qualifiedName }
+
   /// Attributes that are not their defaults, in declaration order.
   public var attributeValues: [(name: String, value: AttributeValue)] {
     Self.attributes.compactMap { field in field.get(self).map { (field.name, $0) } }
@@ -67,9 +71,16 @@ extension Operator {
   public mutating func setAttribute(_ name: String, _ value: AttributeValue, fromModel: Bool = false) throws(Diagnostic)
   {
     guard let field = Self.attributes.first(where: { $0.name == name && !(fromModel && $0.isInternal) }) else {
-      throw .invalid("there is no attribute '\(name)'")
+      let known = Self.attributes.filter { !$0.isInternal }.map(\.name)
+      throw .invalid("there is no attribute '\(name)'", notes: Self.hint(known, name))
     }
     try field.set(&self, value)
+  }
+
+  /// What an unknown attribute may have meant.
+  private static func hint(_ known: [String], _ name: String) -> [String] {
+    if let near = known.nearest(to: name) { return ["did you mean '\(near)'?"] }
+    return known.isEmpty ? [] : ["\(qualifiedName) has \(known.map { "'\($0)'" }.joined(separator: ", "))"]
   }
 
   /// Same operator type, same attributes.

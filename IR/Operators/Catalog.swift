@@ -67,8 +67,9 @@ public enum OperatorCatalog {
 
   public static let all: [any Operator.Type] = families.flatMap(\.operators)
 
+  /// With what only Kerf itself makes nodes of.
   private static let byName: [String: any Operator.Type] = Dictionary(
-    all.map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
+    (all + [CustomCall.self]).map { ($0.qualifiedName, $0) }, uniquingKeysWith: { first, _ in first })
 
   /// The operator of that ONNX name and domain ("" or "ai.onnx" is the default domain).
   public static func find(_ name: String, domain: String = "") -> (any Operator.Type)? {

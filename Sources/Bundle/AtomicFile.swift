@@ -17,7 +17,9 @@ public enum AtomicFile {
     let prefix = temporaryPrefix(name)
     let temporary = prefix + [UInt8]("\(csystem_process())".utf8) + suffix
     removeAbandoned(prefix)
+    temporary.withUnsafeBufferPointer { csystem_guard(charPointer($0)) }
     let result = replace(final, temporary, bytes)
+    csystem_guard(nil)
     guard result == 0 else {
       _ = temporary.withUnsafeBufferPointer { csystem_remove(charPointer($0)) }
       throw .system("cannot write '\(printable(name))': \(errorText(result))")

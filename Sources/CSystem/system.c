@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,37 @@ int32_t csystem_sync_folder(const char *path) {
 
 int32_t csystem_rename(const char *from, const char *to) { return rename(from, to) < 0 ? -errno : 0; }
 int32_t csystem_remove(const char *path) { return unlink(path) < 0 ? -errno : 0; }
+static char guarded[4096];
+static volatile sig_atomic_t is_guarded;
+
+void csystem_guard(const char *path) {
+  is_guarded = 0;
+  if (path == NULL || strlen(path) >= sizeof guarded) return;
+  strcpy(guarded, path);
+  is_guarded = 1;
+}
+
+// Only what POSIX allows in a handler.
+static void stop(int signal) {
+  static const char text[] = "error: interrupted\n";
+  (void)signal;
+  if (is_guarded) unlink(guarded);
+  if (isatty(2) && write(2, "\r\033[K", 4) < 0) _exit(1);
+  if (write(2, text, sizeof text - 1) < 0) _exit(1);
+  _exit(1);
+}
+
+void csystem_stop_on_signals(void) {
+  struct sigaction action = {0};
+  action.sa_handler = stop;
+  const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  for (int i = 0; i < 3; ++i) {
+    struct sigaction old;
+    // A process that was started to ignore one (nohup) goes on ignoring it.
+    if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(signals[i], &action, NULL);
+  }
+}
+
 int32_t csystem_make_folder(const char *path) { return mkdir(path, 0777) < 0 ? -errno : 0; }
 int32_t csystem_process(void) { return (int32_t)getpid(); }
 

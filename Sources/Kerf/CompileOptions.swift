@@ -27,6 +27,14 @@ public struct SampleSet: Sendable {
   }
 }
 
+/// How far a piece of work is.
+public enum WorkDone: Equatable, Sendable {
+  /// From 0 to 1.
+  case fraction(Double)
+  /// Items done.
+  case count(Int, of: Int)
+}
+
 /// What a compilation is asked for. The defaults change no value beyond floating-point reassociation.
 public struct CompileOptions: Sendable {
   public var target = Target.native
@@ -41,6 +49,8 @@ public struct CompileOptions: Sendable {
   /// ONNX names of nodes that stay float.
   public var keepFloat: [String] = []
   public var disabledPasses: [String] = []
+  /// Operators to expand from their ONNX definition although Kerf has a form of its own; `all` is all of them.
+  public var expandedOperators: [String] = []
   /// Pass after which the graph's text is given to `printGraph`.
   public var printAfter: String?
   public var verifyEach = false
@@ -52,8 +62,8 @@ public struct CompileOptions: Sendable {
   public var maxMemory: Int?
   /// Opens the samples once the model's inputs are known.
   public var openSamples: (@Sendable ([PortDescription]) throws -> SampleSet)?
-  /// Called with what is being done and how far it is (0…1, nil where unknown).
-  public var progress: (@Sendable (String, Double?) -> Void)?
+  /// Called with what is being done and how far it is (nil where unknown).
+  public var progress: (@Sendable (String, WorkDone?) -> Void)?
   public var log: (@Sendable (String) -> Void)?
   public var printGraph: (@Sendable (String) -> Void)?
 

@@ -21,26 +21,18 @@ extension CompileReport {
     hostCalls = lowered.hostCalls.map { Rejection(node: $0.node, reason: $0.reason) }
     self.warnings = warnings
   }
-
-  /// The same without measured times, for the bundle.
-  var withoutTimes: CompileReport {
-    var copy = self
-    for index in copy.passes.indices { copy.passes[index].milliseconds = 0 }
-    copy.totals.milliseconds = 0
-    return copy
-  }
 }
 
 extension Reports.PassReport {
   init(_ pass: Passes.PassReport) {
     self.init(name: pass.name)
     edits = pass.edits
-    nodesBefore = pass.before.nodes
-    nodesAfter = pass.after.nodes
-    weightBytesBefore = pass.before.weightBytes
-    weightBytesAfter = pass.after.weightBytes
-    macsBefore = pass.before.macs
-    macsAfter = pass.after.macs
+    change.nodesBefore = pass.before.nodes
+    change.nodesAfter = pass.after.nodes
+    change.weightBytesBefore = pass.before.weightBytes
+    change.weightBytesAfter = pass.after.weightBytes
+    change.macsBefore = pass.before.macs
+    change.macsAfter = pass.after.macs
     milliseconds = pass.milliseconds
     rejected = pass.rejected.map { CompileReport.Rejection(node: $0.node, reason: $0.reason) }
   }

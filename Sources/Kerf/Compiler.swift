@@ -37,7 +37,8 @@ public enum Compiler {
   public static func compile(path: String, options: CompileOptions = CompileOptions()) throws -> CompiledModel {
     options.progress?("import", nil)
     let source = try importModel(path, options)
-    let warnings = try checkNames(options, source.graph, path: path)
+    var warnings = try checkNames(options, source.graph, path: path)
+    warnings += try noteExpansions(source.expandedNodes, options)
     let description = try SourceDescription(path: path, opset: source.opset)
     // Given away, so that a large graph is changed in place and never there twice.
     let graph = (consume source).graph
@@ -56,6 +57,7 @@ public enum Compiler {
     for (name, range) in options.dimensions where range.lowerBound == range.upperBound {
       settings.dimensions.append((name, range.lowerBound))
     }
+    settings.expandedOperators = options.expandedOperators
     do throws(ImportError) {
       return try ONNX.importModel(path: path, options: settings)
     } catch {
@@ -65,28 +67,40 @@ public enum Compiler {
     }
   }
 
+  /// What is said of nodes that have to be expanded from their ONNX definition. Throws where that is refused.
+  private static func noteExpansions(_ nodes: [String], _ options: CompileOptions) throws -> [String] {
+    guard !nodes.isEmpty else { return [] }
+    let what = "\(nodes.count) nodes have no form of Kerf's own and are expanded from their ONNX definition"
+    let names = nodes.prefix(8).map { printable($0) }
+    if options.strict { throw KerfError("--strict: \(what)", notes: names) }
+    return [what + " (" + names.joined(separator: "; ") + (nodes.count > 8 ? "; …)" : ")")]
+  }
+
   static func compile(
     _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions
   ) throws -> CompiledModel {
     var warnings: [String] = []
-    let inputs = graph.inputs.map { graph.type($0).description }
+    let inputTypes = graph.inputs.map { graph.type($0) }
+    let inputs = inputTypes.map(\.description)
     let outputs = graph.outputs.map { graph.type($0).description }
     let report = try optimize(&graph, options, &warnings)
     options.progress?("lower", nil)
     let lowered: LoweredModel
     do throws(Diagnostic) {
       if options.verifyEach { try graph.verify() }
-      lowered = try lower(graph)
+      lowered = try lower(graph, bounds: options.bounds)
     } catch {
       throw KerfError(error, file: source.path)
     }
-    if !lowered.hostCalls.isEmpty {
-      let names = lowered.hostCalls.prefix(8).map { "\($0.node): \($0.reason)" }
-      let what = "\(lowered.hostCalls.count) nodes run by reference evaluation, which is slow"
+    let fallbacks = lowered.fallbacks
+    if !fallbacks.isEmpty {
+      let names = fallbacks.prefix(8).map { "\($0.node): \($0.reason)" }
+      let what = "\(fallbacks.count) nodes run by reference evaluation, which is slow"
       if options.strict { throw KerfError("--strict: \(what)", notes: names) }
-      warnings.append(what + " (" + names.joined(separator: "; ") + (lowered.hostCalls.count > 8 ? "; …)" : ")"))
+      warnings.append(what + " (" + names.joined(separator: "; ") + (fallbacks.count > 8 ? "; …)" : ")"))
     }
-    let full = CompileReport(pipeline: report, lowered, source, options, warnings)
+    var full = CompileReport(pipeline: report, lowered, source, options, warnings)
+    full.memory = try lowered.memory(inputTypes, options)
     let image = try assemble(lowered, full.withoutTimes, source, (inputs, outputs), options)
     return CompiledModel(report: full, warnings: warnings, image: image, weights: lowered.weights.map(\.storage))
   }
@@ -107,8 +121,10 @@ public enum Compiler {
       encoder.encode(
         BundleMetadata(
           kerfVersion: kerfVersion, source: source.fileName, sha256: source.sha256, opset: source.opset,
-          target: options.target.rawValue, inputs: types.inputs, outputs: types.outputs)))
+          target: options.target.rawValue, inputs: types.inputs, outputs: types.outputs,
+          bounds: options.bounds.mapValues { [$0.lowerBound, $0.upperBound] })))
     writer.isaMask = options.target.isaMask
+    if options.bounds.isEmpty { writer.arenaBytes = UInt64(report.memory?.arenaBytes ?? 0) }
     do throws(BundleError) {
       return try writer.image()
     } catch {

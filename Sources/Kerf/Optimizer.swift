@@ -2,6 +2,7 @@ import Calibration
 import IR
 import Passes
 import Runtime
+import Synchronization
 
 extension Compiler {
   /// Runs the passes that the options ask for. Returns what they did.
@@ -16,7 +17,11 @@ extension Compiler {
     var report = try run(Pipelines.lossless(), on: &graph, first)
     if let text = options.prune {
       let passes = try pruning(text, options)
-      report = report.followed(by: try run(passes, on: &graph, settings.after(report)))
+      let pruned = try run(passes, on: &graph, settings.after(report))
+      if pruned.edits == 0 {
+        try warn("--prune \(text) changed nothing: no layer has weights to prune", options, &warnings)
+      }
+      report = report.followed(by: pruned)
     }
     switch options.quantize {
     case nil: break
@@ -25,6 +30,12 @@ extension Compiler {
       report = report.followed(by: try run(passes, on: &graph, settings.after(report)))
     }
     return report
+  }
+
+  /// Notes something that was asked for and had no effect; an error when strict.
+  private static func warn(_ what: String, _ options: CompileOptions, _ warnings: inout [String]) throws {
+    if options.strict { throw KerfError("--strict: \(what)") }
+    warnings.append(what)
   }
 
   private static func pruning(_ text: String, _ options: CompileOptions) throws -> Pipeline {
@@ -57,9 +68,7 @@ extension Compiler {
     }
     let plan = QuantizationPlan(graph, keepFloat: options.keepFloat)
     guard !plan.layers.isEmpty else {
-      let what = "--quantize int8 changed nothing: no layer has constant weights and a float input"
-      if options.strict { throw KerfError(what) }
-      warnings.append(what)
+      try warn("--quantize int8 changed nothing: no layer has constant weights and a float input", options, &warnings)
       return Pipeline([])
     }
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
@@ -78,7 +87,7 @@ extension Compiler {
     }
     guard samples.count > 0 else { throw KerfError("there are no samples to calibrate on") }
     for index in 0..<samples.count {
-      options.progress?("calibrate", Double(index) / Double(samples.count))
+      options.progress?("calibrate", .count(index, of: samples.count))
       let data = try samples.load(index)
       let arguments = try data.enumerated().map { index, value in
         try ports[index].argument(value, isHost: calibrator.isHostInput(index))
@@ -100,8 +109,15 @@ extension Compiler {
     settings.stopAfter = options.stopAfter
     settings.disabled = options.disabledPasses
     settings.log = options.log
-    if let wanted = options.printAfter, let show = options.printGraph {
-      settings.afterPass = { pass, graph in if pass == wanted { show(graph.text) } }
+    let total = Pipelines.lossless().passes.count
+    let done = Mutex(0)
+    settings.afterPass = { pass, graph in
+      if pass == options.printAfter { options.printGraph?(graph.text) }
+      let count = done.withLock { done in
+        done += 1
+        return done
+      }
+      options.progress?("optimize", count <= total ? .count(count, of: total) : nil)
     }
     return settings
   }

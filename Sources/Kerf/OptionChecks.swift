@@ -1,4 +1,5 @@
 import IR
+import ONNX
 import Passes
 
 extension Compiler {
@@ -9,6 +10,9 @@ extension Compiler {
       + Pipelines.quantized(plan, ranges: [:]).passes.map(\.name)
       .filter { name in !Pipelines.allPasses.contains { $0.name == name } }
   }
+
+  /// Names of the operators that ONNX defines as functions, as `--expand` takes them.
+  public static var expandableOperators: [String] { functionOperators().map { $0.name } }
 
   /// What is wrong with the text of a pruning option, or nil.
   public static func problem(withPruning text: String) -> String? {
@@ -37,13 +41,10 @@ extension Compiler {
       plain.dimensions = []
       plain.inputShapes = []
       let symbols = inputSymbols(try importModel(path, plain).graph)
-      for (name, range) in options.dimensions {
+      for (name, _) in options.dimensions {
         if !symbols.contains(name) {
           let list = symbols.isEmpty ? "none" : symbols.map { printable($0) }.joined(separator: ", ")
           warnings.append("--dim \(printable(name)) has no effect: symbolic dimensions of the inputs are \(list)")
-        } else if range.count > 1 {
-          warnings.append(
-            "--dim \(printable(name))=\(range.lowerBound)..\(range.upperBound) has no effect: the dimension stays free")
         }
       }
     }

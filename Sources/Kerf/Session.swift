@@ -17,8 +17,11 @@ public struct PortDescription: Sendable {
   public var dims: [Int?]
   public var isTensor: Bool
   let valueType: ValueType
+  /// Bounds of symbolic dimensions.
+  let bounds: [String: ClosedRange<Int>]
 
-  init(name: [UInt8], _ type: ValueType) {
+  init(name: [UInt8], _ type: ValueType, bounds: [String: ClosedRange<Int>] = [:]) {
+    self.bounds = bounds
     self.name = Name(name).string
     valueType = type
     nameBytes = name
@@ -30,6 +33,13 @@ public struct PortDescription: Sendable {
 }
 
 extension PortDescription {
+  /// Fixed dimensions as they are, free ones 1 or the least that their bounds allow.
+  var smallestShape: [Int] {
+    (valueType.tensor?.shape ?? []).map { dim in
+      dim.value ?? max(1, dim.symbolName.flatMap { bounds[$0] }?.lowerBound ?? 1)
+    }
+  }
+
   /// A value as the runtime takes it. Throws where it does not fit; tensors must outlive the run.
   func argument(_ value: Datum?, isHost: Bool) throws -> HostArgument {
     guard let value else { throw KerfError("input '\(name)' (\(type)) was not given") }
@@ -43,7 +53,20 @@ extension PortDescription {
     guard tensor.type == element, fits(tensor.shape) else {
       throw KerfError("input '\(name)' expects \(type), \(tensor.tensorType) was given")
     }
+    try checkBounds(tensor.shape)
     return .tensor(TensorView(type: tensor.type.rawValue, dims: tensor.shape, data: tensor.bytes.baseAddress))
+  }
+
+  /// Throws where a dimension is outside the bounds it was compiled for.
+  private func checkBounds(_ shape: [Int]) throws {
+    guard !bounds.isEmpty, let dims = valueType.tensor?.shape else { return }
+    for (size, dim) in zip(shape, dims) {
+      guard let symbol = dim.symbolName, let range = bounds[symbol], !range.contains(size) else { continue }
+      throw KerfError(
+        "input '\(name)' (\(type)): dimension \(symbol) is \(size), the model was compiled for "
+          + "\(range.lowerBound)...\(range.upperBound)",
+        notes: ["compile it again with --dim \(symbol)=\(min(size, range.lowerBound))..\(max(size, range.upperBound))"])
+    }
   }
 
   private func fits(_ shape: [Int]) -> Bool {
@@ -80,7 +103,7 @@ public struct SessionOptions: Sendable {
 /// another with `fork()` to run on a second thread with the same weights.
 public final class Session {
   /// Read from the bundle's metadata when first asked for: opening and running need only the program.
-  public private(set) lazy var inputs = Session.describe(model.inputs, metadata?.inputs)
+  public private(set) lazy var inputs = Session.describe(model.inputs, metadata?.inputs, metadata?.validBounds ?? [:])
   public private(set) lazy var outputs = Session.describe(model.outputs, metadata?.outputs)
   private lazy var metadata = model.section(.metadata).flatMap {
     try? JSONDecoder().decode(BundleMetadata.self, from: Data($0))
@@ -130,10 +153,12 @@ public final class Session {
     context = Context(model, options: settings)
   }
 
-  private static func describe(_ ports: [ModelPort], _ types: [String]?) -> [PortDescription] {
+  private static func describe(
+    _ ports: [ModelPort], _ types: [String]?, _ bounds: [String: ClosedRange<Int>] = [:]
+  ) -> [PortDescription] {
     ports.enumerated().map { index, port in
       if let types, types.count == ports.count, let type = parsedType(types[index]) {
-        return PortDescription(name: port.name, type)
+        return PortDescription(name: port.name, type, bounds: bounds)
       }
       let dims = port.dims.map { $0 < 0 ? Dim.unknown : Dim($0) }
       return PortDescription(name: port.name, .tensor(ElementType(rawValue: port.type) ?? .float32, dims))
@@ -299,4 +324,11 @@ struct BundleMetadata: Codable {
   /// Types in the IR's text form, in order.
   var inputs: [String]
   var outputs: [String]
+  /// Bounds of symbolic dimensions, as [smallest, largest].
+  var bounds: [String: [Int]]?
+
+  /// Those that are bounds.
+  var validBounds: [String: ClosedRange<Int>] {
+    (bounds ?? [:]).compactMapValues { $0.count == 2 && $0[0] <= $0[1] ? $0[0]...$0[1] : nil }
+  }
 }

@@ -25,7 +25,7 @@ struct KerfCommand: ParsableCommand {
   /// Parses and runs; gives the exit status: 0, 1 or 64.
   static func run(_ arguments: [String]) -> Int32 {
     do {
-      var command = try parseAsRoot(arguments)
+      var command = try parseAsRoot(try Recipe.expanded(arguments))
       try command.run()
       return 0
     } catch let error as KerfError {

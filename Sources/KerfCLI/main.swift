@@ -6,4 +6,5 @@ import Kerf
 signal(SIGPIPE, SIG_IGN)
 // The same of a file that may not grow further.
 signal(SIGXFSZ, SIG_IGN)
+Interruption.endsProcess()
 exit(KerfCommand.run(Array(CommandLine.arguments.dropFirst())))

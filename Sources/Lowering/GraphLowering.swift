@@ -24,8 +24,14 @@ final class GraphLowering {
   /// Nodes that an earlier node's step already covers.
   var covered: Set<NodeID> = []
   let depth: Int
+  /// Bounds of symbolic dimensions of the inputs.
+  private let bounds: [String: ClosedRange<Int>]
 
-  init(_ graph: Graph, weights: WeightStore, record: LoweringRecord, depth: Int = 0) {
+  init(
+    _ graph: Graph, weights: WeightStore, record: LoweringRecord, depth: Int = 0,
+    bounds: [String: ClosedRange<Int>] = [:]
+  ) {
+    self.bounds = bounds
     self.graph = graph
     self.record = record
     self.depth = depth
@@ -50,7 +56,7 @@ final class GraphLowering {
     for (index, value) in graph.inputs.enumerated() {
       guard let shape = graph.type(value).tensor?.shape, isTensor(value) else { continue }
       for (axis, dim) in shape.enumerated() where dim.symbolName != nil {
-        builder.bind(dim, to: builder.expression(.inputDimension, Int64(index), Int64(axis)))
+        builder.bind(dim, to: source(dim, index, axis))
       }
     }
     for (index, value) in graph.inputs.enumerated() {
@@ -73,11 +79,21 @@ final class GraphLowering {
     }
   }
 
+  /// Where a symbol gets its value: an axis of an input, clamped to its bounds. Outside of them the program then expects
+  /// another dimension than was given, and refuses the run.
+  private func source(_ dim: Dim, _ input: Int, _ axis: Int) -> Int32 {
+    let given = builder.expression(.inputDimension, Int64(input), Int64(axis))
+    guard let range = dim.symbolName.flatMap({ bounds[$0] }) else { return given }
+    let raised = builder.expression(.maximum, Int64(given), Int64(builder.constant(range.lowerBound)))
+    return builder.expression(.minimum, Int64(raised), Int64(builder.constant(range.upperBound)))
+  }
+
   // MARK: Nodes
 
   private func lower(_ node: Node) throws(Diagnostic) {
     if try deferShapeArithmetic(node) { return }
     let name = Swift.type(of: node.op).qualifiedName
+    if node.op is CustomCall { return try lowerToHost(node, reason: LoweringCatalog.customReason) }
     guard let rule = LoweringCatalog.rules[name] else {
       return try lowerToHost(node, reason: LoweringCatalog.referenceReason(name))
     }
@@ -338,7 +354,7 @@ final class LoweringRecord {
     let result = step.outputs.first { $0 >= 0 }.map { slots[Int($0)].type } ?? 0
     layers.append(
       LayerSummary(
-        name: node.names.map(\.description).joined(separator: " + "), operator: Swift.type(of: node.op).qualifiedName,
+        name: node.names.map(\.description).joined(separator: " + "), operator: node.op.displayName,
         kernel: name, precision: ElementType(rawValue: result)?.name ?? "", sparsity: weights?.zeroFraction ?? 0,
         bits: !isPacked ? 0 : name.contains("_u8") ? 8 : 32, weightBytes: bytes))
   }

@@ -10,6 +10,11 @@ public struct LoweredModel: Sendable {
   public var layers: [LayerSummary]
   /// Nodes that run by reference evaluation, with the reason.
   public var hostCalls: [(node: String, reason: String)]
+
+  /// Those of them that run so for want of a kernel; custom operators run where they were meant to.
+  public var fallbacks: [(node: String, reason: String)] {
+    hostCalls.filter { $0.reason != LoweringCatalog.customReason }
+  }
 }
 
 /// One step as the report lists it.

@@ -2,11 +2,12 @@ import Bundle
 import IR
 
 /// Graph to program: which kernel computes each node, in which layout, with weights packed. What no kernel takes becomes
-/// a host call. Throws an internal error where the graph is not what the verifier promises.
-public func lower(_ graph: Graph) throws(Diagnostic) -> LoweredModel {
+/// a host call. `bounds` are those of symbolic dimensions; the program refuses inputs outside. Throws an internal error
+/// where the graph is not what the verifier promises.
+public func lower(_ graph: Graph, bounds: [String: ClosedRange<Int>] = [:]) throws(Diagnostic) -> LoweredModel {
   let weights = WeightStore()
   let record = LoweringRecord()
-  let program = try GraphLowering(graph, weights: weights, record: record).lower()
+  let program = try GraphLowering(graph, weights: weights, record: record, bounds: bounds).lower()
   return LoweredModel(
     program: program, weights: weights.chunks, weightBytes: weights.size, layers: record.layers,
     hostCalls: record.hostCalls)

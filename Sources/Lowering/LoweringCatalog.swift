@@ -25,5 +25,7 @@ enum LoweringCatalog {
     tables.reduce(into: [:]) { all, table in all.merge(table) { _, new in new } }
   }
 
+  static let customReason = "custom operator"
+
   static func referenceReason(_ name: String) -> String { "\(name) has no kernel" }
 }

@@ -36,6 +36,8 @@ public struct CompileReport: Codable, Equatable, Sendable {
   public var passes: [PassReport] = []
   public var totals = PassTotals()
   public var layers: [LayerReport] = []
+  /// What the compiled model needs; nil in reports of versions before 0.2.
+  public var memory: MemoryReport?
   /// Nodes that run by reference evaluation.
   public var hostCalls: [Rejection] = []
   public var warnings: [String] = []
@@ -48,28 +50,54 @@ public struct CompileReport: Codable, Equatable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case kerfVersion = "kerf_version"
-    case source, target, passes, totals, layers, warnings
+    case source, target, passes, totals, layers, memory, warnings
     case hostCalls = "host_calls"
   }
 }
 
-/// One pass: how often it changed the graph, and the graph's size before and after.
-public struct PassReport: Codable, Equatable, Sendable {
-  public var name: String
-  public var edits = 0
+/// Memory of the compiled model, without what host calls and results of unknown size take.
+public struct MemoryReport: Codable, Equatable, Sendable {
+  /// Bytes of weights, which stay in the file and are mapped.
+  public var weightBytes: Int
+  /// Bytes of the arena, the same for every run: for the largest inputs that bounds allow. Null where a dimension has no
+  /// bounds.
+  public var arenaBytes: Int?
+  /// Bounds of symbolic dimensions, as [smallest, largest].
+  public var dimensions: [String: [Int]]
+
+  public init(weightBytes: Int, arenaBytes: Int?, dimensions: [String: [Int]]) {
+    self.weightBytes = weightBytes
+    self.arenaBytes = arenaBytes
+    self.dimensions = dimensions
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case dimensions
+    case weightBytes = "weight_bytes"
+    case arenaBytes = "arena_bytes"
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(weightBytes, forKey: .weightBytes)
+    // Null, not absent: readers can rely on the key.
+    try container.encode(arenaBytes, forKey: .arenaBytes)
+    try container.encode(dimensions, forKey: .dimensions)
+  }
+}
+
+/// The size of the graph before and after something.
+public struct GraphChange: Codable, Equatable, Sendable {
   public var nodesBefore = 0
   public var nodesAfter = 0
   public var weightBytesBefore = 0
   public var weightBytesAfter = 0
   public var macsBefore = 0
   public var macsAfter = 0
-  public var milliseconds = 0.0
-  public var rejected: [CompileReport.Rejection] = []
 
-  public init(name: String) { self.name = name }
+  public init() {}
 
   private enum CodingKeys: String, CodingKey {
-    case name, edits, milliseconds, rejected
     case nodesBefore = "nodes_before"
     case nodesAfter = "nodes_after"
     case weightBytesBefore = "weight_bytes_before"
@@ -79,15 +107,49 @@ public struct PassReport: Codable, Equatable, Sendable {
   }
 }
 
+/// One pass: how often it changed the graph, and the graph's size before and after. In JSON the figures of the change
+/// stand beside the others.
+@dynamicMemberLookup
+public struct PassReport: Codable, Equatable, Sendable {
+  public var name: String
+  public var edits = 0
+  public var change = GraphChange()
+  public var milliseconds = 0.0
+  public var rejected: [CompileReport.Rejection] = []
+
+  public init(name: String) { self.name = name }
+
+  public subscript<T>(dynamicMember path: WritableKeyPath<GraphChange, T>) -> T {
+    get { change[keyPath: path] }
+    set { change[keyPath: path] = newValue }
+  }
+
+  private enum CodingKeys: String, CodingKey { case name, edits, milliseconds, rejected }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    name = try container.decode(String.self, forKey: .name)
+    edits = try container.decode(Int.self, forKey: .edits)
+    change = try GraphChange(from: decoder)
+    milliseconds = try container.decode(Double.self, forKey: .milliseconds)
+    rejected = try container.decode([CompileReport.Rejection].self, forKey: .rejected)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    try change.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(name, forKey: .name)
+    try container.encode(edits, forKey: .edits)
+    try container.encode(milliseconds, forKey: .milliseconds)
+    try container.encode(rejected, forKey: .rejected)
+  }
+}
+
 /// From the first pass to the last.
+@dynamicMemberLookup
 public struct PassTotals: Codable, Equatable, Sendable {
   public var edits = 0
-  public var nodesBefore = 0
-  public var nodesAfter = 0
-  public var weightBytesBefore = 0
-  public var weightBytesAfter = 0
-  public var macsBefore = 0
-  public var macsAfter = 0
+  public var change = GraphChange()
   public var milliseconds = 0.0
   /// Nodes after / nodes before.
   public var nodeRatio = 1.0
@@ -96,27 +158,40 @@ public struct PassTotals: Codable, Equatable, Sendable {
 
   /// The first figures and the last ones of these passes, edits and times summed.
   public init(_ passes: [PassReport]) {
-    guard let first = passes.first, let last = passes.last else { return }
+    guard let first = passes.first?.change, let last = passes.last?.change else { return }
+    change = first
+    change.nodesAfter = last.nodesAfter
+    change.weightBytesAfter = last.weightBytesAfter
+    change.macsAfter = last.macsAfter
     edits = passes.reduce(0) { $0 + $1.edits }
-    nodesBefore = first.nodesBefore
-    nodesAfter = last.nodesAfter
-    weightBytesBefore = first.weightBytesBefore
-    weightBytesAfter = last.weightBytesAfter
-    macsBefore = first.macsBefore
-    macsAfter = last.macsAfter
     milliseconds = passes.reduce(0) { $0 + $1.milliseconds }
-    nodeRatio = nodesBefore > 0 ? Double(nodesAfter) / Double(nodesBefore) : 1
+    nodeRatio = change.nodesBefore > 0 ? Double(change.nodesAfter) / Double(change.nodesBefore) : 1
+  }
+
+  public subscript<T>(dynamicMember path: WritableKeyPath<GraphChange, T>) -> T {
+    get { change[keyPath: path] }
+    set { change[keyPath: path] = newValue }
   }
 
   private enum CodingKeys: String, CodingKey {
     case edits, milliseconds
-    case nodesBefore = "nodes_before"
-    case nodesAfter = "nodes_after"
-    case weightBytesBefore = "weight_bytes_before"
-    case weightBytesAfter = "weight_bytes_after"
-    case macsBefore = "macs_before"
-    case macsAfter = "macs_after"
     case nodeRatio = "node_ratio"
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    edits = try container.decode(Int.self, forKey: .edits)
+    change = try GraphChange(from: decoder)
+    milliseconds = try container.decode(Double.self, forKey: .milliseconds)
+    nodeRatio = try container.decode(Double.self, forKey: .nodeRatio)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    try change.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(edits, forKey: .edits)
+    try container.encode(milliseconds, forKey: .milliseconds)
+    try container.encode(nodeRatio, forKey: .nodeRatio)
   }
 }
 

@@ -1,60 +1,84 @@
 import Foundation
+import Mustache
 
 extension CompileReport {
-  /// The report as one HTML page without scripts or outside resources.
-  public func html() -> String {
-    """
-    <!DOCTYPE html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>\(escaped(source.file)) – Kerf report</title>
-    <style>\(HTMLStyle.sheet)</style>
-    </head>
-    <body>
-    <h1>\(escaped(source.file))</h1>
-    \(summary())
-    \(totalsTable())
-    \(warningList())
-    <h2>Passes</h2>
-    \(passesTable())
-    \(rejectionsTable())
-    <h2>Layers</h2>
-    \(layersTable())
-    \(hostTable())
-    </body>
-    </html>
+  /// The report as one HTML page without scripts or outside resources. Throws only where the template is broken.
+  public func html() throws -> String {
+    try MustacheTemplate(string: HTMLPage.template).render(HTMLPage(self))
+  }
+}
 
-    """
+/// What the template (HTMLTemplate.swift) shows; names are those of its tags. All text is plain: the template escapes it.
+struct HTMLPage {
+  struct Cell {
+    var text: String
+    var isNumber = false
+    /// Percent of the cell's width that is filled.
+    var share: String?
+  }
+  struct Row { var cells: [Cell] }
+  struct Table {
+    var title: String?
+    var head: [Cell]
+    var rows: [Row]
   }
 
-  private func summary() -> String {
-    "<p>opset \(source.opset) · target \(escaped(target)) · kerf \(escaped(kerfVersion))<br>"
-      + "<code>sha256 \(escaped(source.sha256))</code></p>"
+  let file: String
+  let opset: Int
+  let target: String
+  let version: String
+  let sha256: String
+  let memory: String?
+  let warnings: [String]
+  let tables: [Table]
+
+  init(_ report: CompileReport) {
+    file = clean(report.source.file)
+    opset = report.source.opset
+    target = clean(report.target)
+    version = clean(report.kerfVersion)
+    sha256 = clean(report.source.sha256)
+    memory = report.memory.map { memory in
+      let arena = memory.arenaBytes.map { "arena \(size($0))" } ?? "arena by dimensions without bounds"
+      return "\(size(memory.weightBytes)) of weights, \(arena)\(memory.boundsText)"
+    }
+    warnings = report.warnings.map(clean)
+    tables =
+      [Self.totals(report.totals), Self.passes(report.passes)] + [Self.rejections(report.passes)].compactMap(\.self)
+      + [Self.layers(report.layers)] + [Self.hostCalls(report.hostCalls)].compactMap(\.self)
   }
 
-  private func totalsTable() -> String {
-    HTMLTable(["", "before", "after", "ratio"]).rendered([
-      ["nodes", "\(totals.nodesBefore)", "\(totals.nodesAfter)", percent(totals.nodeRatio)],
+  /// A table whose columns from `numbersFrom` on are numbers.
+  private static func table(_ title: String?, _ head: [String], numbersFrom: Int, _ rows: [[String]]) -> Table {
+    func cells(_ texts: [String]) -> [Cell] {
+      texts.enumerated().map { Cell(text: clean($1), isNumber: $0 >= numbersFrom) }
+    }
+    return Table(title: title, head: cells(head), rows: rows.map { Row(cells: cells($0)) })
+  }
+
+  private static func totals(_ totals: PassTotals) -> Table {
+    func ratio(_ before: Int, _ after: Int) -> String {
+      before > 0 ? percent(Double(after) / Double(before)) : ""
+    }
+    return table(
+      nil, ["", "before", "after", "ratio"], numbersFrom: 1,
       [
-        "weights", size(totals.weightBytesBefore), size(totals.weightBytesAfter),
-        ratio(totals.weightBytesBefore, totals.weightBytesAfter),
-      ],
-      [
-        "multiply-accumulates", figure(totals.macsBefore), figure(totals.macsAfter),
-        ratio(totals.macsBefore, totals.macsAfter),
-      ],
-    ])
+        ["nodes", "\(totals.nodesBefore)", "\(totals.nodesAfter)", percent(totals.nodeRatio)],
+        [
+          "weights", size(totals.weightBytesBefore), size(totals.weightBytesAfter),
+          ratio(totals.weightBytesBefore, totals.weightBytesAfter),
+        ],
+        [
+          "multiply-accumulates", figure(totals.macsBefore), figure(totals.macsAfter),
+          ratio(totals.macsBefore, totals.macsAfter),
+        ],
+      ])
   }
 
-  private func warningList() -> String {
-    guard !warnings.isEmpty else { return "" }
-    return "<h2>Warnings</h2><ul>" + warnings.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
-  }
-
-  private func passesTable() -> String {
-    HTMLTable(["pass", "edits", "nodes before", "nodes after", "weights after", "MACs after", "rejected"]).rendered(
+  private static func passes(_ passes: [PassReport]) -> Table {
+    table(
+      "Passes", ["pass", "edits", "nodes before", "nodes after", "weights after", "MACs after", "rejected"],
+      numbersFrom: 1,
       passes.map { pass in
         [
           pass.name, "\(pass.edits)", "\(pass.nodesBefore)", "\(pass.nodesAfter)", size(pass.weightBytesAfter),
@@ -63,82 +87,33 @@ extension CompileReport {
       })
   }
 
-  private func rejectionsTable() -> String {
+  private static func rejections(_ passes: [PassReport]) -> Table? {
     let rows = passes.flatMap { pass in pass.rejected.map { [pass.name, $0.node, $0.reason] } }
-    guard !rows.isEmpty else { return "" }
-    return "<h2>Left alone, and why</h2>" + HTMLTable(["pass", "node", "reason"], numbersFrom: 3).rendered(rows)
+    return rows.isEmpty ? nil : table("Left alone, and why", ["pass", "node", "reason"], numbersFrom: 3, rows)
   }
 
-  private func layersTable() -> String {
+  private static func layers(_ layers: [LayerReport]) -> Table {
     let largest = layers.map(\.weightBytes).max() ?? 0
-    let rows = layers.map { layer in
-      [
-        layer.name, layer.operator, layer.kernel, layer.precision, layer.weightBytes > 0 ? size(layer.weightBytes) : "",
-        layer.bits > 0 ? "\(layer.bits)" : "", layer.sparsity > 0 ? percent(layer.sparsity) : "",
-        layer.sqnrDB.map { String(format: "%.1f", $0) } ?? "",
-      ]
+    var result = table(
+      "Layers", ["layer", "operator", "kernel", "type", "weights", "bits", "sparsity", "SQNR dB"], numbersFrom: 4,
+      layers.map { layer in
+        [
+          layer.name, layer.operator, layer.kernel, layer.precision,
+          layer.weightBytes > 0 ? size(layer.weightBytes) : "",
+          layer.bits > 0 ? "\(layer.bits)" : "", layer.sparsity > 0 ? percent(layer.sparsity) : "",
+          layer.sqnrDB.map { String(format: "%.1f", $0) } ?? "",
+        ]
+      })
+    guard largest > 0 else { return result }
+    for (index, layer) in layers.enumerated() {
+      result.rows[index].cells[0].share = String(format: "%.1f", Double(layer.weightBytes) / Double(largest) * 100)
     }
-    let bars = layers.map { largest > 0 ? Double($0.weightBytes) / Double(largest) : 0 }
-    return HTMLTable(["layer", "operator", "kernel", "type", "weights", "bits", "sparsity", "SQNR dB"], numbersFrom: 4)
-      .rendered(rows, bars: bars)
+    return result
   }
 
-  private func hostTable() -> String {
-    guard !hostCalls.isEmpty else { return "" }
-    return "<h2>Without a kernel, evaluated by reference</h2>"
-      + HTMLTable(["node", "reason"], numbersFrom: 2).rendered(hostCalls.map { [$0.node, $0.reason] })
+  private static func hostCalls(_ calls: [CompileReport.Rejection]) -> Table? {
+    calls.isEmpty
+      ? nil
+      : table("Evaluated by the host", ["node", "reason"], numbersFrom: 2, calls.map { [$0.node, $0.reason] })
   }
-
-  private func ratio(_ before: Int, _ after: Int) -> String {
-    before > 0 ? percent(Double(after) / Double(before)) : ""
-  }
-}
-
-/// Text for HTML: control characters escaped, markup too.
-func escaped(_ text: String) -> String {
-  clean(text).replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-    .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
-}
-
-private struct HTMLTable {
-  let head: [String]
-  let numbersFrom: Int
-
-  init(_ head: [String], numbersFrom: Int = 1) {
-    self.head = head
-    self.numbersFrom = numbersFrom
-  }
-
-  /// Cells are plain text. `bars` (0…1) are drawn behind the first column.
-  func rendered(_ rows: [[String]], bars: [Double] = []) -> String {
-    var text = "<div class=\"scroll\"><table><thead><tr>"
-    for (index, cell) in head.enumerated() { text += "<th\(number(index))>\(escaped(cell))</th>" }
-    text += "</tr></thead><tbody>\n"
-    for (row, cells) in rows.enumerated() {
-      text += "<tr>"
-      for (index, cell) in cells.enumerated() {
-        let bar =
-          index == 0 && row < bars.count
-          ? " style=\"--share:\(String(format: "%.1f", bars[row] * 100))%\" class=\"bar\"" : number(index)
-        text += "<td\(bar)>\(escaped(cell))</td>"
-      }
-      text += "</tr>\n"
-    }
-    return text + "</tbody></table></div>"
-  }
-
-  private func number(_ index: Int) -> String { index >= numbersFrom ? " class=\"number\"" : "" }
-}
-
-private enum HTMLStyle {
-  static let sheet = """
-    :root { color-scheme: light dark; --line: #8884; --bar: #4a90d933; }
-    body { font: 15px/1.45 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-    h1 { margin-bottom: .2rem; overflow-wrap: anywhere; } h2 { margin-top: 2rem; font-size: 1.15rem; }
-    code { font-size: .8rem; overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
-    table { border-collapse: collapse; font-size: .9rem; }
-    th, td { text-align: left; padding: .25rem .8rem .25rem .3rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-    td { overflow-wrap: anywhere; } .number { text-align: right; white-space: nowrap; }
-    .bar { background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); }
-    """
 }

@@ -19,7 +19,7 @@ extension CompileReport {
   }
 
   private func heading() -> String {
-    let rows = [
+    var rows = [
       ["source", "\(clean(source.file)), opset \(source.opset)"],
       ["sha256", source.sha256],
       ["target", target],
@@ -28,6 +28,10 @@ extension CompileReport {
       ["weights", "\(size(totals.weightBytesBefore)) -> \(size(totals.weightBytesAfter))"],
       ["MACs", "\(figure(totals.macsBefore)) -> \(figure(totals.macsAfter))"],
     ]
+    if let memory {
+      let arena = memory.arenaBytes.map { size($0) } ?? "depends on dimensions without bounds (--dim N=MIN..MAX)"
+      rows.append(["memory", "\(size(memory.weightBytes)) of weights, arena \(arena)\(memory.boundsText)"])
+    }
     return TextTable.render(rows, right: [])
   }
 
@@ -74,6 +78,15 @@ extension CompileReport {
   }
 
   private func shortened(_ text: String) -> String { text.count > 48 ? String(text.prefix(47)) + "…" : text }
+}
+
+extension MemoryReport {
+  /// ` for N 1...8, T 1...512`, or nothing.
+  var boundsText: String {
+    let list = dimensions.sorted { $0.key < $1.key }.filter { $0.value.count == 2 }
+      .map { "\(clean($0.key)) \($0.value[0])...\($0.value[1])" }
+    return list.isEmpty ? "" : " for " + list.joined(separator: ", ")
+  }
 }
 
 func percent(_ ratio: Double) -> String { String(format: "%.1f %%", ratio * 100) }

@@ -26,12 +26,3 @@ import Testing
   try AtomicFile.write([], to: folder + "/empty")
   #expect(throws: BundleError.self) { try BundleFile(path: folder + "/empty") }
 }
-
-@Test func equalWeightsAreStoredOnce() {
-  var section = WeightSection()
-  let first = section.append([1, 2, 3])
-  #expect(section.append([4]) == .weights(offset: 64, length: 1))
-  #expect(section.append([1, 2, 3]) == first)
-  #expect(section.append([1, 2, 4]) == .weights(offset: 128, length: 3))
-  #expect(section.bytes.count == 131 && section.sharedBytes == 3)
-}

@@ -147,7 +147,7 @@ import Testing
       ),
       (
         ["report", bundle],
-        ["host_calls", "kerf_version", "layers", "passes", "source", "target", "totals", "warnings"]
+        ["host_calls", "kerf_version", "layers", "memory", "passes", "source", "target", "totals", "warnings"]
       ),
       (["operators"], ["isas", "kernels", "operators"]),
       (["profile", bundle, "--runs", "1"], ["model", "peak_gflops", "runs", "steps", "threads", "total_ms"]),

@@ -13,11 +13,15 @@ func quantizedProgram() -> (Program, [UInt8]) {
   var packed = [UInt8](repeating: 0, count: Int(kerf_pack_gemm_s8_size(Int64(k), Int64(n))))
   packed.withUnsafeMutableBytes { kerf_pack_gemm_s8(Int64(k), Int64(n), 0, source, $0.baseAddress) }
   func words(_ value: () -> Int32) -> [UInt8] { (0..<n).map { _ in value() }.withUnsafeBytes { Array($0) } }
-  var section = WeightSection()
+  var section: [UInt8] = []
   let places = [
-    section.append(packed), section.append(words { Int32(generator.next(2000)) - 1000 }),
-    section.append(words { Int32(generator.next(1 << 20)) + (1 << 20) }), section.append(words { 30 }),
-  ]
+    packed, words { Int32(generator.next(2000)) - 1000 }, words { Int32(generator.next(1 << 20)) + (1 << 20) },
+    words { 30 },
+  ].map { piece -> Slot.Storage in
+    section += Array(repeating: 0, count: -section.count & 63)
+    defer { section += piece }
+    return .weights(offset: UInt64(section.count), length: UInt64(piece.count))
+  }
   var builder = ProgramBuilder()
   let x = builder.input("x", KERF_U8, [-1, Int64(k)])
   let rows = builder.program.slots[Int(x)].dims[0]
@@ -29,7 +33,7 @@ func quantizedProgram() -> (Program, [UInt8]) {
     KERF_OP_GEMM_U8_U8, [x, weights] + others + [-1], [y],
     [.int(Int64(k)), .int(Int64(n)), .int(120), .int(128), .int(0), .int(255)])
   builder.output("y", y)
-  return (builder.program, section.bytes)
+  return (builder.program, section)
 }
 
 /// x f32[-1, 7] -> relu, in place of a copy of x.

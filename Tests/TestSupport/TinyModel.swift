@@ -60,7 +60,8 @@ public enum TinyModel {
     }
   }
 
-  /// A model of float32 tensors. Nodes are `(operator, inputs, outputs)`; a node is named after its operator.
+  /// A model of float32 tensors. Nodes are `(operator, inputs, outputs)`; a node is named after its operator, which may
+  /// have its domain in front: `my.domain.Op`.
   /// - Parameter integerCasts: every Cast is to int64.
   public static func model(
     inputs: [(String, [Size])], outputs: [(String, [Size])], nodes: [(String, [String], [String])], opset: UInt64 = 17,
@@ -69,8 +70,12 @@ public enum TinyModel {
     var graph: [UInt8] = []
     for (op, from, to) in nodes {
       let cast = integerCasts && op == "Cast" ? bytes(5, text(1, "to") + number(3, 7) + number(20, 2)) : []
+      let parts = op.split(separator: ".")
+      let domain = parts.count > 1 ? text(7, parts.dropLast().joined(separator: ".")) : []
       graph += bytes(
-        1, from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased()) + text(4, op) + cast)
+        1,
+        from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased())
+          + text(4, String(parts.last ?? "")) + cast + domain)
     }
     graph += text(2, "tiny")
     for weight in weights { graph += bytes(5, weight.proto) }

@@ -60,6 +60,8 @@ typedef struct kx_optional kx_optional;
 /// Scans and parses `bytes`, which must stay mapped and unchanged until kx_close. NULL on refusal, with the reason.
 kx_document *kx_open(const uint8_t *bytes, size_t count, kx_root root, const kx_limits *limits, kx_error *error);
 void kx_close(kx_document *document);
+/// A file that holds what ONNX defines as functions; lives for ever.
+kx_bytes kx_function_bodies(void);
 /// Bytes of the skeleton that protobuf parsed; for reports and tests.
 size_t kx_skeleton_bytes(const kx_document *document);
 

@@ -34,6 +34,10 @@ int32_t csystem_sync(int32_t file);
 int32_t csystem_sync_folder(const char *path);
 int32_t csystem_rename(const char *from, const char *to);
 int32_t csystem_remove(const char *path);
+/// While `path` is not NULL, a signal that `csystem_stop_on_signals` watches removes that file. For one writer at a time.
+void csystem_guard(const char *path);
+/// Lets SIGINT, SIGTERM and SIGHUP end the process with status 1 after a line on standard error.
+void csystem_stop_on_signals(void);
 /// Makes a folder; one that is there already is an error (EEXIST).
 int32_t csystem_make_folder(const char *path);
 int32_t csystem_process(void);

@@ -1,7 +1,7 @@
 import IR
 
 /// Values for a model's inputs when nobody gives any, the same every time: floats uniform in [0, 1), integers and
-/// booleans 1, strings empty, free dimensions 1, sequences and optionals empty.
+/// booleans 1, strings empty, free dimensions 1 (or their lower bound), sequences and optionals empty.
 public enum GeneratedInputs {
   /// - Parameter limit: bytes one input may take.
   /// - Throws: `KerfError` where the fixed dimensions of an input ask for more.
@@ -13,7 +13,7 @@ public enum GeneratedInputs {
   private static func value(_ port: PortDescription, _ limit: Int, _ generator: inout SplitMix64) throws -> Datum {
     switch port.valueType {
     case .tensor(let type):
-      let shape = (type.shape ?? []).map { $0.value ?? 1 }
+      let shape = port.smallestShape
       guard let count = Tensor.elementCount(of: shape), let bytes = type.element.byteCount(of: count),
         max(bytes, count) <= limit
       else {

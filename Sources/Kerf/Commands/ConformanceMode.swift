@@ -57,10 +57,9 @@ struct ConformanceModel {
   /// Imports and compiles (or keeps for reference evaluation) the model at `path`. `fixed` gives the values of inputs
   /// that become constants.
   init(
-    path: String, mode: ConformanceMode, usesReference: Bool, seconds: Double,
+    path: String, mode: ConformanceMode, options: CompileOptions, usesReference: Bool, seconds: Double,
     fixed: (@Sendable (Int, ValueType) throws(Diagnostic) -> Tensor?)? = nil
   ) throws {
-    let options = CompileOptions()
     let imported = try Compiler.importModel(path, options) { settings in
       settings.hasSymbolicInputs = mode == .symbolic
       settings.fixedInput = mode == .constant ? fixed : nil

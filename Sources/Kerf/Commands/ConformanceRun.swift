@@ -9,6 +9,8 @@ public struct ConformanceRun {
   public var usesReference = false
   /// Seconds after which reference evaluation gives up.
   public var seconds = 60.0
+  /// How models are imported and compiled.
+  public var options = CompileOptions()
 
   public init(usesReference: Bool = false, seconds: Double = 60) {
     self.usesReference = usesReference
@@ -61,7 +63,7 @@ public struct ConformanceRun {
     -> ConformanceModel
   {
     try ConformanceModel(
-      path: item.path + "/model.onnx", mode: mode, usesReference: usesReference, seconds: seconds,
+      path: item.path + "/model.onnx", mode: mode, options: options, usesReference: usesReference, seconds: seconds,
       fixed: { (index, type) throws(Diagnostic) in try data.constant(index, type) })
   }
 

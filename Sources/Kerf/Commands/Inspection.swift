@@ -116,7 +116,7 @@ private struct GraphCounter {
   mutating func count(_ graph: Graph, depth: Int) {
     guard depth < 64 else { return }
     for node in graph.orderedNodes {
-      operators[type(of: node.op).qualifiedName, default: 0] += 1
+      operators[node.op.displayName, default: 0] += 1
       for input in node.inputs { add(graph.constant(input)) }
       for body in node.op.subgraphs { count(body, depth: depth + 1) }
     }

@@ -13,8 +13,20 @@ public struct OperatorTable: Encodable, Sendable {
     public var opsets: [Int]
     /// Element types that its first tensor input can have; empty where that depends on more.
     public var types: [String]
-    /// Whether kernels exist for it; otherwise it runs by reference evaluation.
+    /// Whether kernels exist for it.
     public var lowered: Bool
+    public var runs: Execution
+    /// Whether ONNX defines it as a function whose body is at hand.
+    public var expandable: Bool
+
+    /// The name with its domain, where that is not the default one.
+    public var qualifiedName: String { domain == "ai.onnx" ? name : "\(domain).\(name)" }
+  }
+  /// What computes an operator. One with kernels can still run by reference, where its types or attributes fit none.
+  public enum Execution: String, Encodable, Sendable {
+    case kernel, reference
+    /// By the operators of its ONNX definition; Kerf has no form of its own.
+    case expanded
   }
   public struct Kernel: Encodable, Sendable {
     public var operation: String
@@ -28,6 +40,8 @@ public struct OperatorTable: Encodable, Sendable {
 
   public static func make() -> OperatorTable {
     let lowered = Set(loweredOperatorNames)
+    let functions = functionOperators()
+    let expandable = Set(functions.map { $0.domain.isEmpty ? $0.name : "\($0.domain).\($0.name)" })
     var entries: [Entry] = []
     for (family, operators) in OperatorCatalog.families {
       for type in operators {
@@ -35,8 +49,16 @@ public struct OperatorTable: Encodable, Sendable {
           Entry(
             name: type.name, domain: type.domain.isEmpty ? "ai.onnx" : type.domain, family: family,
             opsets: [firstOpset(of: type), type.opsets.upperBound], types: acceptedTypes(type).map(\.name),
-            lowered: lowered.contains(type.qualifiedName)))
+            lowered: lowered.contains(type.qualifiedName),
+            runs: lowered.contains(type.qualifiedName) ? .kernel : .reference,
+            expandable: expandable.contains(type.qualifiedName)))
       }
+    }
+    for (name, domain, opsets) in functions where OperatorCatalog.find(name, domain: domain) == nil {
+      entries.append(
+        Entry(
+          name: name, domain: domain.isEmpty ? "ai.onnx" : domain, family: "",
+          opsets: [opsets.lowerBound, opsets.upperBound], types: [], lowered: false, runs: .expanded, expandable: true))
     }
     entries.sort { ($0.domain, $0.name) < ($1.domain, $1.name) }
     let supported = kerf_isa_supported()

@@ -55,7 +55,7 @@ public struct SampleRunner {
     guard let type = port.valueType.tensor else {
       throw KerfError("input '\(printable(port.name))' is a \(port.type): give its first value with --inputs")
     }
-    let shape = (type.shape ?? []).map { $0.value ?? 1 }
+    let shape = port.smallestShape
     guard let count = Tensor.elementCount(of: shape), let bytes = type.element.byteCount(of: count), bytes <= 1 << 32
     else {
       throw KerfError("input '\(printable(port.name))' (\(port.type)) is too large to start as zeros")

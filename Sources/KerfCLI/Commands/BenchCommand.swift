@@ -20,6 +20,8 @@ struct BenchCommand: ParsableCommand {
   var seconds = 2.0
 
   @OptionGroup var inputs: InputOptions
+  @OptionGroup var custom: CustomOperatorOptions
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
@@ -29,7 +31,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let opened = try OpenedModel(model, threads: threads.count)
+    let opened = try OpenedModel(model, threads: threads.count, custom: custom, strict: strictness.strict)
     let values = try inputs.values(opened.session.inputs)
     let result = try Benchmark.run(
       model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: threads.count,

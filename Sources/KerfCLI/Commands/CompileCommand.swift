@@ -43,6 +43,14 @@ struct CompileCommand: ParsableCommand {
     name: .long, help: ArgumentHelp("Also write the report as JSON.", valueName: "file.json"), completion: .file())
   var report: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Take options from a YAML file: every long option as a key. Those on the command line win.",
+      valueName: "file.yaml"), completion: .file(extensions: ["yaml", "yml"]))
+  var recipe: String?
+
+  @OptionGroup var custom: CustomOperatorOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
@@ -53,6 +61,7 @@ struct CompileCommand: ParsableCommand {
   }
 
   func run() throws {
+    try custom.load()
     let progress = Progress("compile", quiet: verbosity.quiet)
     let unused = flags.withoutEffect(samples: samples.samples)
     if flags.strict, let first = unused.first {

@@ -2,6 +2,30 @@ import ArgumentParser
 import Foundation
 import Kerf
 
+/// How one case is run: options of the command that it passes on to its workers.
+struct CaseOptions: ParsableArguments {
+  @Flag(name: .long, help: "Evaluate the imported graphs by reference instead of compiling them.")
+  var reference = false
+
+  @Option(name: .long, help: ArgumentHelp("Time one case may take.", valueName: "s"))
+  var timeout = 60.0
+
+  @Option(
+    name: .customLong("expand"),
+    help: ArgumentHelp("As for `kerf compile`: expand this operator from its ONNX definition.", valueName: "operator"))
+  var expandedOperators: [String] = []
+
+  func validate() throws {
+    guard timeout > 0, timeout <= 86400 else { throw ValidationError("--timeout is \(timeout), must be in 0...86400") }
+    try ExpandOption.check(expandedOperators)
+  }
+
+  /// The same as arguments of a worker.
+  var arguments: [String] {
+    ["--timeout", "\(timeout)"] + (reference ? ["--reference"] : []) + expandedOperators.flatMap { ["--expand", $0] }
+  }
+}
+
 struct ConformanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "conformance",
@@ -31,17 +55,13 @@ struct ConformanceCommand: ParsableCommand {
         + "folding to compute, or each of these.", valueName: "static|symbolic|constant|all"))
   var mode = "static"
 
-  @Flag(name: .long, help: "Evaluate the imported graphs by reference instead of compiling them.")
-  var reference = false
+  @OptionGroup var work: CaseOptions
 
   @Option(name: .long, help: ArgumentHelp("File of known failures.", valueName: "file"), completion: .file())
   var manifest: String?
 
   @Option(name: .long, help: ArgumentHelp("Only cases whose name contains this.", valueName: "text"))
   var only: String?
-
-  @Option(name: .long, help: ArgumentHelp("Time one case may take.", valueName: "s"))
-  var timeout = 60.0
 
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
@@ -52,7 +72,6 @@ struct ConformanceCommand: ParsableCommand {
     guard mode == "all" || ConformanceMode(rawValue: mode) != nil else {
       throw ValidationError("--mode is '\(mode)', must be static, symbolic, constant or all")
     }
-    guard timeout > 0, timeout <= 86400 else { throw ValidationError("--timeout is \(timeout), must be in 0...86400") }
   }
 
   func run() throws {
@@ -63,7 +82,7 @@ struct ConformanceCommand: ParsableCommand {
     let progress = Progress("conformance", quiet: verbosity.quiet)
     let isVerbose = verbosity.verbose
     let pool = WorkerPool(
-      workers: min(threads.count, max(1, runnable.count)), usesReference: reference, timeout: timeout)
+      workers: min(threads.count, max(1, runnable.count)), timeout: work.timeout, arguments: work.arguments)
     let results = pool.run(runnable) { result, done in
       if isVerbose { Console.line("\(result.label): \(result.status.rawValue) \(result.reason)") }
       progress.show(done, of: runnable.count)
@@ -110,11 +129,11 @@ struct ConformanceWorkerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "conformance-worker", abstract: "Runs conformance cases for another process.", shouldDisplay: false)
 
-  @Flag(name: .long) var reference = false
-  @Option(name: .long) var timeout = 60.0
+  @OptionGroup var work: CaseOptions
 
   func run() throws {
-    let runner = ConformanceRun(usesReference: reference, seconds: timeout)
+    var runner = ConformanceRun(usesReference: work.reference, seconds: work.timeout)
+    runner.options.expandedOperators = work.expandedOperators
     let encoder = JSONEncoder()
     while let line = readLine(strippingNewline: true) {
       guard let item = try? JSONDecoder().decode(ConformanceCase.self, from: Data(line.utf8)) else {

@@ -32,6 +32,8 @@ struct EvaluateCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var inputs: InputOptions
+  @OptionGroup var custom: CustomOperatorOptions
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
@@ -41,7 +43,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let session = try OpenedModel(model, threads: threads.count).session
+    let session = try OpenedModel(model, threads: threads.count, custom: custom, strict: strictness.strict).session
     let set = try openSamples(samples.samples, inputs.inputs, for: session.inputs)
     let progress = Progress("evaluate", quiet: verbosity.quiet)
     let result = try Evaluation.run(

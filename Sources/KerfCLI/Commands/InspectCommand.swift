@@ -22,9 +22,11 @@ struct InspectCommand: ParsableCommand {
 
   @OptionGroup(title: "Shapes of an ONNX model")
   var shapes: ShapeOptions
+  @OptionGroup var custom: CustomOperatorOptions
   @OptionGroup var json: JSONOption
 
   func run() throws {
+    try custom.load()
     var options = CompileOptions()
     shapes.apply(to: &options)
     let result = try Inspection.of(path: model, options: options, withText: showsText)

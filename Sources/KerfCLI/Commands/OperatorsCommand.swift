@@ -8,21 +8,29 @@ struct OperatorsCommand: ParsableCommand {
     discussion: """
         kerf operators
         kerf operators --json
+        kerf operators --markdown > docs/operators.md
 
-      Per operator: opsets, element types of the first input, and whether it has kernels or runs by reference evaluation. \
-      Per kernel: the instruction sets it is written for.
+      Per operator: opsets, element types of the first input, and whether it has kernels, runs by reference evaluation, or \
+      is expanded from its ONNX definition. Per kernel: the instruction sets it is written for.
       """)
+
+  @Flag(name: .long, help: "Print the table as Markdown, without what depends on this machine.")
+  var markdown = false
 
   @OptionGroup var json: JSONOption
 
+  func validate() throws {
+    if markdown, json.json { throw ValidationError("--markdown and --json exclude each other") }
+  }
+
   func run() throws {
     let table = OperatorTable.make()
+    if markdown { return try Console.result(table.markdown()) }
     if json.json { return try Console.json(table) }
     var rows = [["operator", "opsets", "runs by", "element types"]]
     for entry in table.operators {
-      let name = entry.domain == "ai.onnx" ? entry.name : "\(entry.domain).\(entry.name)"
       rows.append([
-        name, entry.opsets.map(String.init).joined(separator: "-"), entry.lowered ? "kernel" : "reference",
+        entry.qualifiedName, entry.opsets.map(String.init).joined(separator: "-"), entry.runs.rawValue,
         entry.types.joined(separator: " "),
       ])
     }

@@ -25,6 +25,8 @@ struct ProfileCommand: ParsableCommand {
   var top: Int?
 
   @OptionGroup var inputs: InputOptions
+  @OptionGroup var custom: CustomOperatorOptions
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
 
@@ -68,7 +70,7 @@ struct ProfileCommand: ParsableCommand {
   }
 
   func run() throws {
-    let session = try OpenedModel(model, threads: threads.count).session
+    let session = try OpenedModel(model, threads: threads.count, custom: custom, strict: strictness.strict).session
     let peak = session.peakGFLOPS() * Double(threads.count)
     let steps = try session.profile(try inputs.values(session.inputs), runs: runs)
     let total = steps.reduce(0) { $0 + $1.milliseconds }

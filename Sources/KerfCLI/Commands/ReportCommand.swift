@@ -39,7 +39,7 @@ struct ReportCommand: ParsableCommand {
       switch json.json ? .json : format ?? .text {
       case .text: report.text()
       case .json: String(decoding: try report.encoded(pretty: output != nil), as: UTF8.self) + "\n"
-      case .html: report.html()
+      case .html: try report.html()
       }
     if let output { try OutputFiles.write(Array(text.utf8), to: output) } else { try Console.result(text) }
   }

@@ -40,6 +40,13 @@ struct RunCommand: ParsableCommand {
       "Seconds after which one run gives up. Default: 8 for generated inputs, else no limit.", valueName: "s"))
   var timeout: Double?
 
+  @Option(
+    name: .customLong("max-memory"),
+    help: ArgumentHelp("Memory that one run may take, as 2GB or 512MiB.", valueName: "size"))
+  var maxMemory: ByteSize?
+
+  @OptionGroup var custom: CustomOperatorOptions
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
@@ -53,7 +60,9 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let isTrial = samples.samples == nil && inputs.inputs.isEmpty
-    let opened = try OpenedModel(model, threads: threads.count, maxMemory: isTrial ? trialMemory : nil)
+    let opened = try OpenedModel(
+      model, threads: threads.count, custom: custom, maxMemory: maxMemory?.bytes ?? (isTrial ? trialMemory : nil),
+      strict: strictness.strict)
     let session = opened.session
     if verbosity.verbose { Console.line("loaded in \(Format.milliseconds(opened.loadMilliseconds))") }
     session.timeLimit = timeout ?? (isTrial ? 8 : nil)

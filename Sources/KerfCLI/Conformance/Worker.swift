@@ -3,15 +3,15 @@ import Kerf
 
 /// A process that runs conformance cases one after another. Replaced by a new one when a case ends it or takes too long.
 final class Worker {
-  private let usesReference: Bool
+  private let arguments: [String]
   private let timeout: Double
   private var process: Process?
   private var input: FileHandle?
   private var output: FileHandle?
   private var pending = Data()
 
-  init(usesReference: Bool, timeout: Double) {
-    self.usesReference = usesReference
+  init(timeout: Double, arguments: [String]) {
+    self.arguments = arguments
     self.timeout = timeout
   }
 
@@ -62,7 +62,7 @@ final class Worker {
     forget()
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = ["conformance-worker", "--timeout", "\(timeout)"] + (usesReference ? ["--reference"] : [])
+    process.arguments = ["conformance-worker"] + arguments
     // A crash is reported by the parent; a backtrace of a release build takes seconds and says little.
     process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { _, new in new
     }

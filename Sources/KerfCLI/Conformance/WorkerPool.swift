@@ -5,8 +5,10 @@ import Synchronization
 /// Runs conformance cases on several worker processes.
 struct WorkerPool {
   let workers: Int
-  let usesReference: Bool
+  /// Seconds one case may take.
   let timeout: Double
+  /// Options for the worker command.
+  let arguments: [String]
 
   private struct State {
     var next = 0
@@ -20,7 +22,7 @@ struct WorkerPool {
     let state = Mutex(State())
     // The calls share nothing but the state.
     DispatchQueue.concurrentPerform(iterations: workers) { _ in
-      let worker = Worker(usesReference: usesReference, timeout: timeout)
+      let worker = Worker(timeout: timeout, arguments: arguments)
       defer { worker.stop() }
       while let item = state.withLock({ state -> ConformanceCase? in
         guard state.next < cases.count else { return nil }

@@ -1,4 +1,5 @@
 import Foundation
+import Kerf
 import Synchronization
 
 /// One line on standard error that says how far the work is, its rate and the time left. Only where that is a terminal.
@@ -17,8 +18,8 @@ final class Progress: Sendable {
     isShown = !quiet && isatty(2) == 1
   }
 
-  /// Shows a step of the work; `fraction` is nil where it is not known.
-  func show(_ label: String, _ fraction: Double?) {
+  /// Shows a step of the work; `done` is nil where it is not known.
+  func show(_ label: String, _ done: WorkDone?) {
     guard isShown else { return }
     state.withLock { state in
       let now = ContinuousClock.now
@@ -27,9 +28,9 @@ final class Progress: Sendable {
         state.start = now
         state.shown = nil
       }
-      if let shown = state.shown, fraction != 1, shown.duration(to: now) < .milliseconds(100) { return }
+      if let shown = state.shown, shown.duration(to: now) < .milliseconds(100) { return }
       state.shown = now
-      Progress.draw(Progress.text(label, fraction, state.start.duration(to: now)))
+      Progress.draw(Progress.text(label, done, state.start.duration(to: now)))
     }
   }
 
@@ -46,8 +47,13 @@ final class Progress: Sendable {
 
   func finish() { Progress.clear() }
 
-  static func text(_ label: String, _ fraction: Double?, _ elapsed: Duration) -> String {
-    guard let fraction, fraction > 0 else { return "\(label) …" }
+  static func text(_ label: String, _ done: WorkDone?, _ elapsed: Duration) -> String {
+    let fraction: Double
+    switch done {
+    case .count(let count, let total) where count > 0: return text(label, count, total, elapsed)
+    case .fraction(let part) where part > 0: fraction = part
+    default: return "\(label) …"
+    }
     let left = seconds(elapsed) * (1 - fraction) / fraction
     return "\(label) \(Int(fraction * 100)) %, \(Format.time(left)) left"
   }

@@ -52,6 +52,25 @@ struct InputOptions: ParsableArguments {
   }
 }
 
+/// `--custom-operators`.
+struct CustomOperatorOptions: ParsableArguments {
+  @Option(
+    name: .customLong("custom-operators"),
+    help: ArgumentHelp(
+      "Shared library with operators of your own, built against kerf_custom_operator.h. Repeatable.",
+      valueName: "library"), completion: .file(extensions: ["so"]))
+  var libraries: [String] = []
+
+  /// Makes the operators known.
+  func load() throws { for library in libraries { try CustomOperators.load(path: library) } }
+}
+
+/// `--strict` of commands that run a model.
+struct StrictOption: ParsableArguments {
+  @Flag(name: .long, help: "Refuse models of which a part has no kernel and runs by reference evaluation.")
+  var strict = false
+}
+
 /// Cores that this process may use, two threads of one core counted once.
 enum PhysicalCores {
   static let count: Int = {
@@ -73,13 +92,24 @@ struct OpenedModel {
   let session: Session
   let loadMilliseconds: Double
 
-  /// `maxMemory`: bytes that arena and buffers may take.
-  init(_ path: String, threads: Int, maxMemory: Int? = nil) throws {
+  /// - Parameters:
+  ///   - maxMemory: bytes that arena and buffers may take.
+  ///   - strict: refuse what has no kernel.
+  init(
+    _ path: String, threads: Int, custom: CustomOperatorOptions, maxMemory: Int? = nil, strict: Bool = false
+  ) throws {
+    try custom.load()
     let clock = ContinuousClock()
     let start = clock.now
     var options = SessionOptions(threads: threads)
     options.maxMemory = maxMemory
     session = try Session(path: path, options: options)
     loadMilliseconds = Benchmark.milliseconds(start.duration(to: clock.now))
+    let fallbacks = strict ? session.fallbacks : []
+    guard fallbacks.isEmpty else {
+      throw KerfError(
+        "--strict: \(fallbacks.count) nodes run by reference evaluation, which is slow",
+        notes: Array(fallbacks.prefix(8)))
+    }
   }
 }

@@ -90,6 +90,16 @@ struct ByteSize: Equatable, ExpressibleByArgument {
   }
 }
 
+/// What `--expand` takes.
+enum ExpandOption {
+  static func check(_ names: [String]) throws {
+    for name in names where name != "all" && !Compiler.expandableOperators.contains(name) {
+      let near = Compiler.expandableOperators.nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+      throw ValidationError("--expand: ONNX defines no operator '\(name)' as a function\(near)")
+    }
+  }
+}
+
 /// Options of `compile` beyond shapes, samples and threads.
 struct CompileFlags: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("The processor the bundle is for.", valueName: "name"))
@@ -113,6 +123,13 @@ struct CompileFlags: ParsableArguments {
   @Option(
     name: .customLong("keep-float"), help: ArgumentHelp("ONNX node that stays float. Repeatable.", valueName: "node"))
   var keepFloat: [String] = []
+
+  @Option(
+    name: .customLong("expand"),
+    help: ArgumentHelp(
+      "Expand an operator from its ONNX definition instead of using Kerf's own form, to tell the two apart; all expands "
+        + "every one that has a definition. Repeatable.", valueName: "operator"))
+  var expandedOperators: [String] = []
 
   @Option(name: .customLong("disable-pass"), help: ArgumentHelp("Leave a pass out. Repeatable.", valueName: "name"))
   var disabledPasses: [String] = []
@@ -141,6 +158,7 @@ struct CompileFlags: ParsableArguments {
   var maxMemory: ByteSize?
 
   func validate() throws {
+    try ExpandOption.check(expandedOperators)
     if let stopAfter, stopAfter < 0 { throw ValidationError("--stop-after is \(stopAfter), must not be negative") }
     if let prune, let problem = Compiler.problem(withPruning: prune) { throw ValidationError("--prune: \(problem)") }
     for name in disabledPasses + [printAfter].compactMap(\.self) where !Compiler.passNames.contains(name) {
@@ -155,6 +173,7 @@ struct CompileFlags: ParsableArguments {
     options.prune = prune
     options.keepFloat = keepFloat
     options.disabledPasses = disabledPasses
+    options.expandedOperators = expandedOperators
     options.printAfter = printAfter
     options.verifyEach = verifyEach
     options.stopAfter = stopAfter

@@ -3,8 +3,8 @@ import IR
 extension GraphBuilder {
   /// Imports one node of the current frame: expands a function call, or adds what it stands for.
   func importNode(_ node: ProtoNode) {
-    if let function = importer.functions.function(node) { return expand(function, node) }
     do throws(Diagnostic) {
+      if let function = try function(node) { return expand(function, node) }
       let outputs = node.outputs
       guard let draft = try draft(node, outputs) else { return breakOutputs(node) }
       guard let results = try place(draft) else { return breakOutputs(node) }
@@ -46,7 +46,9 @@ extension GraphBuilder {
   /// The node as the file has it; nil when an input is broken (attributes are checked all the same), or when the
   /// operator is not supported, which the scan before has reported.
   private func draft(_ node: ProtoNode, _ outputs: [Name]) throws(Diagnostic) -> NodeDraft? {
-    guard let known = importer.operators.find(node) else { return nil }
+    guard let known = importer.operators.find(node) else {
+      return SupportScan.isCustom(node) ? try customDraft(node, outputs) : nil
+    }
     guard let opset = frames[frames.count - 1].opsets.version(of: known.key.domain) else {
       throw .invalid("the model imports no opset for domain '\(known.domain)'")
     }
@@ -63,6 +65,20 @@ extension GraphBuilder {
       name: known.name, domain: known.domain, opset: opset, inputs: inputs, attributes: [], graphs: [],
       outputCount: outputCount(outputs), nodeName: nodeName(node, outputs), outputNames: outputs.map(qualified))
     try readAttributes(node, &draft)
+    return isBroken ? nil : draft
+  }
+
+  /// A node of a custom operator; its domain need not be imported.
+  private func customDraft(_ node: ProtoNode, _ outputs: [Name]) throws(Diagnostic) -> NodeDraft? {
+    var isBroken = false
+    let domain = OpsetTable.normalized(node.domain)
+    var draft = NodeDraft(
+      name: node.operatorName.string, domain: domain.string,
+      opset: frames[frames.count - 1].opsets.version(of: domain) ?? 1,
+      inputs: try inputs(node, &isBroken), attributes: [], graphs: [], outputCount: outputCount(outputs),
+      nodeName: nodeName(node, outputs), outputNames: outputs.map(qualified))
+    try readAttributes(node, &draft)
+    draft.isCustom = true
     return isBroken ? nil : draft
   }
 
@@ -104,7 +120,7 @@ extension GraphBuilder {
   }
 
   /// The attribute itself, or the argument it stands for; nil where the function's caller gave none.
-  private func resolve(_ attribute: ProtoAttribute) throws(Diagnostic) -> ProtoAttribute? {
+  func resolve(_ attribute: ProtoAttribute) throws(Diagnostic) -> ProtoAttribute? {
     let reference = attribute.reference
     guard !reference.isEmpty else { return attribute }
     guard let arguments = frames[frames.count - 1].arguments else {
@@ -125,7 +141,7 @@ extension GraphBuilder {
   /// Applies the family's importer, then adds the node. Nil when a body was already found wrong.
   private func place(_ draft: NodeDraft) throws(Diagnostic) -> [ValueID]? {
     var draft = draft
-    if let adapt = ImporterCatalog.find(draft.name, domain: Name(draft.domain)) {
+    if !draft.isCustom, let adapt = ImporterCatalog.find(draft.name, domain: Name(draft.domain)) {
       switch try adapt(&draft, self) {
       case .node: break
       case .values(let results): return results
@@ -138,10 +154,34 @@ extension GraphBuilder {
 
   /// Adds the node a draft describes.
   func add(_ draft: NodeDraft) throws(Diagnostic) -> [ValueID] {
-    let op = try operation(draft.name, domain: draft.domain, draft.attributes, hints: draft.hints)
+    let op =
+      try draft.isCustom
+      ? CustomCall("\(draft.domain).\(draft.name)", tensors(draft.attributes))
+      : operation(draft.name, domain: draft.domain, draft.attributes, hints: draft.hints)
     return try graph.add(
       op, draft.inputs, outputs: draft.outputCount, names: draft.nodeName.isEmpty ? [] : [draft.nodeName],
       outputNames: draft.outputNames)
+  }
+
+  /// Attributes of a custom operator as the tensors it gets.
+  private func tensors(
+    _ attributes: [(name: String, value: AttributeValue)]
+  ) throws(Diagnostic) -> [(name: String, value: Tensor)] {
+    var result: [(name: String, value: Tensor)] = []
+    for (name, value) in attributes {
+      switch value {
+      case .int(let number): result.append((name, Tensor(scalar: number)))
+      case .float(let number): result.append((name, Tensor(scalar: number)))
+      case .string(let bytes): result.append((name, Tensor(strings: [bytes], shape: [])))
+      case .ints(let numbers): result.append((name, Tensor(numbers)))
+      case .floats(let numbers): result.append((name, Tensor(numbers)))
+      case .strings(let list): result.append((name, Tensor(strings: list, shape: [list.count])))
+      case .tensor(let tensor): result.append((name, tensor))
+      case .graph, .type, .tensors:
+        throw .unsupported("attribute '\(name)' of a custom operator is of kind \(value.kindName)")
+      }
+    }
+    return result
   }
 
   /// Adds a further node on behalf of a draft, with one output.
@@ -184,49 +224,5 @@ extension GraphBuilder {
       }
     }
     return op
-  }
-
-  // MARK: Functions
-
-  /// Pushes a frame for a call. Reports wrong arguments.
-  private func expand(_ function: LocalFunction, _ node: ProtoNode) {
-    let label = label(node)
-    do throws(Diagnostic) {
-      let outputs = node.outputs
-      guard node.inputCount <= function.inputs.count, outputs.count <= function.outputs.count else {
-        throw Diagnostic.invalid(
-          "is called with \(node.inputCount) inputs and \(outputs.count) outputs, "
-            + "the function has \(function.inputs.count) and \(function.outputs.count)")
-      }
-      var frame = Frame(
-        source: .function(function), opsets: function.opsets, arguments: try arguments(function, node),
-        prefix: Array(nodeName(node).bytes.prefix(512)), results: outputs)
-      for (index, formal) in function.inputs.enumerated() {
-        let name = index < node.inputCount ? node.input(index) : ""
-        guard let actual = name.isEmpty ? .absent : binding(name) else {
-          throw Diagnostic.invalid("input \(index), '\(name)', is made by no earlier node")
-        }
-        guard frame.bindings.updateValue(actual, forKey: formal) == nil else {
-          throw Diagnostic.invalid("the function has two inputs named '\(formal)'")
-        }
-      }
-      frames.append(frame)
-    } catch {
-      report(error.about(label))
-      breakOutputs(node)
-    }
-  }
-
-  private func arguments(_ function: LocalFunction, _ node: ProtoNode) throws(Diagnostic) -> [Name: ProtoAttribute] {
-    var result = function.defaults
-    for proto in node.attributes {
-      guard function.parameters.contains(proto.name) else {
-        throw .invalid("the function has no parameter '\(proto.name)'")
-      }
-      guard let value = try resolve(proto) else { continue }
-      guard try value.kind() != 5 else { throw .unsupported("a graph as argument of parameter '\(proto.name)'") }
-      result[proto.name] = value
-    }
-    return result
   }
 }

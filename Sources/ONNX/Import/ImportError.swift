@@ -57,6 +57,30 @@ struct Findings {
     let hidden = unsupported.count - parts.count
     let kinds = hidden > 0 ? "; and \(hidden) more kinds" : ""
     let subject = total == 1 ? "1 operator is" : "\(total) operators are"
-    return .unsupported("\(subject) not supported: \(parts.joined(separator: "; "))\(kinds)")
+    return .unsupported(
+      "\(subject) not supported: \(parts.joined(separator: "; "))\(kinds)", notes: alternatives)
+  }
+
+  /// What can be done instead, operator by operator, and for all of them.
+  private var alternatives: [String] {
+    let near = unsupported.prefix(Self.listed).compactMap { entry -> String? in
+      Self.alternative(to: entry.name).map { "\(entry.name): \($0)" }
+    }
+    return near + [
+      "give an operator as a custom operator (--custom-operators LIBRARY, or CustomOperators.register in Swift), "
+        + "or define it as a function inside the model"
+    ]
+  }
+
+  /// The same name in another domain, or a name that is near.
+  private static func alternative(to label: String) -> String? {
+    let parts = label.split(separator: ".").map(String.init)
+    let name = parts.last ?? label
+    let domain = parts.dropLast().joined(separator: ".")
+    let others = OperatorCatalog.all.filter { $0.name == name }.map { $0.domain.isEmpty ? "ai.onnx" : $0.domain }
+    if !others.isEmpty { return "domain \(others.joined(separator: ", ")) has an operator of that name" }
+    let own = OperatorCatalog.all.filter { $0.domain == domain }.map { $0.name }
+    let all = own.isEmpty ? OperatorCatalog.all.map { $0.name } : own
+    return all.nearest(to: name).map { "did you mean '\($0)'?" }
   }
 }

@@ -17,7 +17,14 @@ public struct ImportOptions: Sendable {
   /// nil leaves it an input.
   public var fixedInput: (@Sendable (Int, ValueType) throws(Diagnostic) -> Tensor?)?
 
+  /// Operators to expand from their ONNX definition although Kerf has a form of its own; `all` is all of them.
+  public var expandedOperators: [String] = []
+
   public init() {}
+
+  func isExpanded(_ name: String) -> Bool {
+    !expandedOperators.isEmpty && (expandedOperators.contains(name) || expandedOperators.contains("all"))
+  }
 }
 
 /// A model as a graph, and what its file says of itself.
@@ -31,4 +38,6 @@ public struct ImportedModel: Sendable {
   public let fileBytes: Int
   /// Bytes of structure that had to be parsed; the rest, the weights, is referenced where it is mapped.
   public let structureBytes: Int
+  /// Nodes that were expanded from their ONNX definition because Kerf has no form of their operator: `Op 'node'`.
+  public let expandedNodes: [String]
 }

@@ -12,6 +12,7 @@ final class ModelImporter {
   var findings = Findings()
   /// Nodes that may still be imported; bodies that are imported again for wider types count again.
   private var remainingNodes: Int
+  private var expandedNodes: [String] = []
   private let model: ProtoModel
   private let proto: ProtoGraph
 
@@ -52,7 +53,12 @@ final class ModelImporter {
     return ImportedModel(
       graph: builder.graph, irVersion: Int(model.irVersion), opset: opsets.version(of: "") ?? 0,
       producer: model.producer, producerVersion: model.producerVersion, fileBytes: document.file.bytes.count,
-      structureBytes: document.skeletonBytes)
+      structureBytes: document.skeletonBytes, expandedNodes: expandedNodes)
+  }
+
+  /// Keeps in mind a node that is expanded for want of a form of its own.
+  func noteExpansion(of node: ProtoNode, isNative: Bool, _ name: Name) {
+    if !isNative { expandedNodes.append("\(SupportScan.operatorLabel(node)) '\(name)'") }
   }
 
   /// Takes one node off the limit; false, and reported once, when it is used up.

@@ -16,6 +16,8 @@ struct NodeDraft {
   var outputCount: Int
   let nodeName: Name
   let outputNames: [Name]
+  /// Of a custom operator: attributes are passed on as they are.
+  var isCustom = false
 
   func input(_ index: Int) -> ValueID? { index < inputs.count ? inputs[index] : nil }
 

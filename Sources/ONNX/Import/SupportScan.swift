@@ -17,10 +17,22 @@ struct SupportScan {
 
   private mutating func visit(_ node: ProtoNode, _ prefix: [UInt8]) {
     for graph in node.subgraphs { visit(graph, prefix: prefix) }
-    guard functions.function(node) == nil, operators.find(node) == nil else { return }
+    guard functions.function(node) == nil, operators.find(node) == nil, !Self.isCustom(node), !Self.hasDefinition(node)
+    else { return }
     let own = node.name.isEmpty ? node.outputs.first { !$0.isEmpty } ?? "" : node.name
     let name = prefix.isEmpty ? own : Name(prefix + [UInt8(ascii: "/")] + own.bytes)
     findings.addUnsupported(operator: Self.operatorLabel(node), node: name)
+  }
+
+  /// Whether a user has registered the operator.
+  static func isCustom(_ node: ProtoNode) -> Bool {
+    guard let name = ascii(node.operatorName), !node.domain.isEmpty else { return false }
+    return CustomOperators.find(name, domain: node.domain.string) != nil
+  }
+
+  /// Whether ONNX has a definition to expand the operator from.
+  private static func hasDefinition(_ node: ProtoNode) -> Bool {
+    FunctionLibrary.standard.has(node.operatorName, domain: OpsetTable.normalized(node.domain))
   }
 
   /// Operator and domain as messages put them.

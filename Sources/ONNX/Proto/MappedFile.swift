@@ -4,10 +4,18 @@ import IR
 /// A file mapped read-only for as long as the object lives.
 final class MappedFile: @unchecked Sendable {
   let bytes: UnsafeRawBufferPointer
+  private let isMapped: Bool
+
+  /// Bytes of this program itself, which are always there.
+  init(builtIn bytes: UnsafeRawBufferPointer) {
+    self.bytes = bytes
+    isMapped = false
+  }
 
   /// Maps `size` bytes of an open descriptor, which it closes. Nil when the kernel refuses.
   init?(descriptor: Int32, size: Int) {
     defer { close(descriptor) }
+    isMapped = size > 0
     guard size > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       return
@@ -37,6 +45,6 @@ final class MappedFile: @unchecked Sendable {
   }
 
   deinit {
-    if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
+    if isMapped, let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
   }
 }

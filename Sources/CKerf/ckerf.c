@@ -1,0 +1,1 @@
+#include "kerf_custom_operator.h"
