@@ -32,7 +32,7 @@ final class OperatorTable {
     guard let name = SupportScan.ascii(key.name) else { return nil }
     let domain = key.domain.string
     let type = OperatorCatalog.find(name, domain: domain)
-    guard type != nil || ImporterCatalog.expands(name, domain: domain) else { return nil }
+    guard type != nil || ImporterCatalog.expands(name, domain: key.domain) else { return nil }
     return Entry(
       key: key, name: name, domain: domain, type: type, first: OperatorVersions.first(name, domain: domain))
   }
