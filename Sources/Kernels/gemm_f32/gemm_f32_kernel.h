@@ -181,24 +181,31 @@ static void dots(int64_t k, const float *a, const float *b, int64_t ldb, int cou
   }
 }
 
-/// Panels side by side: enough sums to hide the latency of the multiply-add, enough streams to keep memory busy.
-static void row(int64_t k, const float *a, const float *b, int64_t panels, float *acc) {
-  enum { TOGETHER = VW == 16 ? 8 : 4 };
+/// So many panels side by side. Every column sums in the order of k, wherever it lies: equal columns give equal sums.
+V void row_body(const int together, int64_t k, const float *a, const float *b, float *acc) {
   const int64_t stride = k * KERF_PANEL;
-  for (; panels >= TOGETHER; panels -= TOGETHER, b += TOGETHER * stride, acc += TOGETHER * KERF_PANEL) {
-    vf c[TOGETHER * PV];
+  vf c[8 * PV];
+  KERF_UNROLL
+  for (int j = 0; j < together * PV; j++) c[j] = vzero();
+  for (int64_t p = 0; p < k; p++, b += KERF_PANEL) {
+    const vf v = vset(a[p]);
     KERF_UNROLL
-    for (int j = 0; j < TOGETHER * PV; j++) c[j] = vzero();
-    const float *at = b;
-    for (int64_t p = 0; p < k; p++, at += KERF_PANEL) {
-      const vf v = vset(a[p]);
-      KERF_UNROLL
-      for (int j = 0; j < TOGETHER * PV; j++) c[j] = vfma(v, vload(at + (j / PV) * stride + (j % PV) * VW), c[j]);
-    }
-    KERF_UNROLL
-    for (int j = 0; j < TOGETHER * PV; j++) vstore(acc + j * VW, c[j]);
+    for (int j = 0; j < together * PV; j++) c[j] = vfma(v, vload(b + (j / PV) * stride + (j % PV) * VW), c[j]);
   }
-  for (; panels > 0; panels--, b += stride, acc += KERF_PANEL) tile(1, 1, k, a, k, b, KERF_PANEL, stride, acc, 1);
+  KERF_UNROLL
+  for (int j = 0; j < together * PV; j++) vstore(acc + j * VW, c[j]);
+}
+
+/// Enough sums at a time to hide the latency of the multiply-add, enough streams to keep memory busy.
+static void row(int64_t k, const float *a, const float *b, int64_t panels, float *acc) {
+  const int64_t stride = k * KERF_PANEL;
+#if VW == 16
+  for (; panels >= 8; panels -= 8, b += 8 * stride, acc += 8 * KERF_PANEL) row_body(8, k, a, b, acc);
+#endif
+  for (; panels >= 4; panels -= 4, b += 4 * stride, acc += 4 * KERF_PANEL) row_body(4, k, a, b, acc);
+  if (panels == 3) row_body(3, k, a, b, acc);
+  else if (panels == 2) row_body(2, k, a, b, acc);
+  else if (panels == 1) row_body(1, k, a, b, acc);
 }
 
 const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, dots, KERF_FN(kerf_unary), row};
