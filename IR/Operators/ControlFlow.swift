@@ -207,7 +207,7 @@ public struct Loop: BodyOperator {
     while goesOn, limit.map({ trip < $0 }) ?? true {
       try context.checkDeadline()
       let start: [Datum] = [.tensor(Tensor(scalar: Int64(trip))), .tensor(Tensor(scalar: true))]
-      let results = try body.evaluateBody(start + state + passed.suffix(captures), context)
+      let results = try body.evaluateBody(start + wrapped(state) + passed.suffix(captures), context)
       guard let condition = results[0].tensor else { throw .invalid("'body' returns no condition") }
       goesOn = try flag(condition, "the condition")
       state = Array(results[1..<1 + state.count])
@@ -216,6 +216,14 @@ public struct Loop: BodyOperator {
     }
     if trip == 0 { state = try unwrapped(state) }
     return try state + collected.stacked(context)
+  }
+
+  /// Carried values as the body takes them: what an optional became in the last trip is again one.
+  private func wrapped(_ state: [Datum]) -> [Datum] {
+    zip(state, body.inputs.dropFirst(2)).map { datum, input in
+      guard case .optional(let element) = body.type(input), !datum.type.isOptional else { return datum }
+      return .optional(datum, of: element)
+    }
   }
 
   /// Carried values that no trip changed, where the body returns what the optional it was given may hold.

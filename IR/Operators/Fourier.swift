@@ -18,7 +18,8 @@ extension InferenceContext {
 }
 
 /// Discrete Fourier transform along an axis. x[…,1 or 2], length?, axis? → y[…,2]; `onesided` gives (or, inverse,
-/// takes) the first half of the spectrum of a real signal. ONNX DFT, opsets 20–28 (17–19: the axis as attribute).
+/// takes) the first half of the spectrum of a real signal. As in numpy, on whose results the operator is defined, forward
+/// transforms compute in double precision, inverse ones in that of x. ONNX DFT, opsets 20–28 (17–19: the axis as attribute).
 public struct DFT: Operator {
   public static let name = "DFT"
   public static let inputs = Arity(1...3)
@@ -69,7 +70,7 @@ public struct DFT: Operator {
       return [.tensor(Tensor(wide: [Double](repeating: 0, count: count), x.type, shape))]
     }
     let result =
-      x.type == .float64
+      x.type == .float64 || !inverse
       ? try transformed(x, axis, shape, FourierTransform<Double>(length: length, inverse: inverse), context)
       : try transformed(x, axis, shape, FourierTransform<Float>(length: length, inverse: inverse), context)
     return [.tensor(result)]
@@ -156,21 +157,18 @@ public struct STFT: Operator {
       ? inputs.optionalTensor(2)?.count ?? length : inputs.scalarInteger(3, "the frame length")
     guard frame >= 1 else { throw .invalid("the frame length is \(frame)") }
     let window = inputs.optionalTensor(2)
-    let result =
-      signal.type == .float64
-      ? try transformed(signal, step, window, shape, FourierTransform<Double>(length: frame), context)
-      : try transformed(signal, step, window, shape, FourierTransform<Float>(length: frame), context)
-    return [.tensor(result)]
+    let transform = FourierTransform<Double>(length: frame)
+    return [.tensor(try transformed(signal, step, window, shape, transform, context))]
   }
 
   /// The transforms of all frames.
-  private func transformed<Real: BinaryFloatingPoint & WideNumber>(
-    _ signal: Tensor, _ step: Int, _ window: Tensor?, _ shape: [Int], _ transform: FourierTransform<Real>,
+  private func transformed(
+    _ signal: Tensor, _ step: Int, _ window: Tensor?, _ shape: [Int], _ transform: FourierTransform<Double>,
     _ context: EvaluationContext
   ) throws(Diagnostic) -> Tensor {
-    let source: [FourierTransform<Real>.Complex] = complexElements(signal)
-    let weights = window?.wide(Real.self)
-    var result: [Real] = []
+    let source: [FourierTransform<Double>.Complex] = complexElements(signal)
+    let weights = window?.wide(Double.self)
+    var result: [Double] = []
     for batch in 0..<shape[0] {
       for number in 0..<shape[1] {
         try context.checkDeadline()

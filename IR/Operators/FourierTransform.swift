@@ -7,8 +7,7 @@
 #endif
 
 /// A discrete Fourier transform computed in the arithmetic of `Real`, in a fixed order: one pass per factor of the
-/// length (fours, one two in front, then odd primes), each over all elements. The result of a float32 transform is that of
-/// numpy's float32 FFT bit for bit, where the length has no prime factor above 5.
+/// length (fours, one two in front, then odd primes), each over all elements.
 ///
 /// Source: C. Temperton, Self-sorting mixed-radix fast Fourier transforms (1983); butterflies of odd radix from sums and
 /// differences of mirrored elements.

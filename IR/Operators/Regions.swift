@@ -3,7 +3,7 @@ extension OperatorCatalog {
 }
 
 private func batchIndexMessage(_ image: Int, _ images: Int) -> String {
-  "batch index \(image) is out of range, there are \(images) images"
+  "batch index \(image) is out of range 0..<\(images)"
 }
 
 /// X[N,C,H,W] pooled over boxes [R,4] (x1, y1, x2, y2), sampled between pixels: [R,C,height,width]. Inputs X, rois,

@@ -67,7 +67,7 @@ public struct Softmax: AxisFunctionOperator {
     return powers.map { $0 / sum }
   }
   public func apply(_ values: ArraySlice<Double>, _ type: ElementType) -> [Double] {
-    type == .bfloat16 ? softmaxInSteps(values, type) : apply(values)
+    type == .bfloat16 || type == .float16 ? softmaxInSteps(values, type) : apply(values)
   }
 }
 

@@ -15,11 +15,11 @@ import Testing
     let expected = Tensor(Self.pixels, shape: [2, 2, 3])
     #expect(try decode(Array("P6\n# two by two\n2 2\n255\n".utf8) + Self.pixels) == expected)
     #expect(try decode(Array("P3 2 2 255 255 0 0  0 255 0  0 0 255  10 20 30".utf8)) == expected)
-    #expect(try decode(Array("P5 2 1 255 ".utf8) + [7, 9]).bytes.elementsEqual([7, 7, 7, 9, 9, 9]))
+    #expect(try decode(Array("P5 2 1 255 ".utf8) + [7, 9]) == Tensor([UInt8(7), 7, 7, 9, 9, 9], shape: [1, 2, 3]))
     // Nine bits take two bytes a row, from the highest bit on; 1 is black.
     let bitmap = try decode(Array("P4 9 1 ".utf8) + [0b1010_0000, 0b1000_0000], .gray)
-    #expect(bitmap.shape == [1, 9, 1] && bitmap.bytes.elementsEqual([0, 255, 0, 255, 255, 255, 255, 255, 0]))
-    #expect(try decode(Array("P2 2 1 15 15 3".utf8), .gray).bytes.elementsEqual([255, 51]))
+    #expect(bitmap == Tensor([UInt8(0), 255, 0, 255, 255, 255, 255, 255, 0], shape: [1, 9, 1]))
+    #expect(try decode(Array("P2 2 1 15 15 3".utf8), .gray) == Tensor([UInt8(255), 51], shape: [1, 2, 1]))
   }
 
   /// Two by two pixels of 24 bits, bottom row first.
@@ -29,8 +29,9 @@ import Testing
 
   @Test func bitmaps() throws {
     #expect(try decode(Self.bitmap) == Tensor(Self.pixels, shape: [2, 2, 3]))
-    #expect(try decode(Self.bitmap, .bgr).bytes.elementsEqual([0, 0, 255, 0, 255, 0, 255, 0, 0, 30, 20, 10]))
-    #expect(try decode(Self.bitmap, .gray).bytes.elementsEqual([76, 150, 29, 18]))
+    let bgr: [UInt8] = [0, 0, 255, 0, 255, 0, 255, 0, 0, 30, 20, 10]
+    #expect(try decode(Self.bitmap, .bgr) == Tensor(bgr, shape: [2, 2, 3]))
+    #expect(try decode(Self.bitmap, .gray) == Tensor([UInt8(76), 150, 29, 18], shape: [2, 2, 1]))
   }
 
   /// One red pixel.
@@ -45,7 +46,8 @@ import Testing
   }
 
   @Test func damageIsAnError() throws {
-    for file in [Self.png, Self.bitmap, Array("P6 2 2 255 ".utf8) + Self.pixels] {
+    // The padding of a bitmap's last row may be missing.
+    for file in [Self.png, Self.bitmap.dropLast(2), Array("P6 2 2 255 ".utf8) + Self.pixels] {
       for length in 0..<file.count { #expect(throws: Diagnostic.self) { try decode(Array(file[..<length])) } }
     }
     #expect(message { try decode([1, 2, 3]) }.contains("no image of a known format"))

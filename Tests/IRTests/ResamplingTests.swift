@@ -88,7 +88,7 @@ import Testing
     #expect(try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([0])])[0].floats == [5])
     #expect(
       message { _ = try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([1])]) }
-        == "batch index 1 is out of range 0...0")
+        == "batch index 1 is out of range 0..<1")
     align.samplingRatio = 1 << 30
     #expect(message { _ = try run(align, [x, Tensor([Float(0), 0, 2, 2], shape: [1, 4]), longs([0])]) } != nil)
     var pool = MaxRoiPool()

@@ -26,7 +26,7 @@ private func close(_ a: [Float], _ b: [Float]) -> Bool {
     #expect(throws: Diagnostic.self) { try run(DFT(), [x, longs([1 << 60], [])]) }
   }
 
-  /// The roundings of numpy's FFT in single precision, element by element.
+  /// numpy's results element by element: forward rounded once from double, inverse computed in single precision.
   @Test func floatTransformsRoundLikeNumpy() throws {
     var inverse = DFT()
     inverse.inverse = true

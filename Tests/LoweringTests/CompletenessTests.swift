@@ -20,6 +20,7 @@ import Testing
       "is folded or computed while planning",
       "BlackmanWindow EyeLike HammingWindow HannWindow MelWeightMatrix Shape Size"
     ),
+    ("decodes files", "ImageDecoder"),
     ("draws random numbers", "Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike"),
     (
       "belongs to training",

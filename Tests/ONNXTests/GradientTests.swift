@@ -37,7 +37,7 @@ import Testing
     let inputs = zip(["x", "w"], test.shapes)
       .map { "%\($0): f32[\($1.map(String.init).joined(separator: ","))]" }.joined(separator: ", ")
     // Squared, so that the gradient of the result is none of ones.
-    return try Graph(
+    var graph = try Graph(
       parsing: """
         graph @test(\(inputs)) -> (%y: f32[]) {
           %axis = constant [1] : i64[1]
@@ -48,6 +48,8 @@ import Testing
         }
 
         """)
+    graph.refineTypes()
+    return graph
   }
 
   @Test(arguments: cases)
