@@ -307,6 +307,23 @@ def finish(body, schema, terms, until):
   return body
 
 
+def admit_cast_like(body):
+  """Lets a body that the generalizer gave a CastLike import the opset that has it. False where other operators of the
+  body have lost an attribute or gained an input there."""
+  opset = next((entry for entry in body.opset_import if not entry.domain), None)
+  first = 15
+  if opset is None or opset.version >= first or all(node.op_type != "CastLike" for node in body.node):
+    return True
+  for node in body.node:
+    if node.op_type == "CastLike":
+      continue
+    old, new = (defs.get_schema(node.op_type, version, node.domain) for version in (opset.version, first))
+    if not set(old.attributes) <= set(new.attributes) or len(old.inputs) != len(new.inputs):
+      return False
+  opset.version = first
+  return True
+
+
 def static_body(schema):
   return onnx.FunctionProto.FromString(schema.get_function_with_opset_version(schema.function_opset_versions[-1]))
 
@@ -326,7 +343,7 @@ def bodies(schema, until):
         term.startswith(name) for name in schema.attributes)
     context.terms = [term for term in context.terms if known(term)]
     body = Generalizer(schema, context).base
-    if body is not None and all(node.op_type != schema.name for node in body.node):
+    if body is not None and all(node.op_type != schema.name for node in body.node) and admit_cast_like(body):
       yield finish(body, schema, context.terms, until)
 
 

@@ -140,11 +140,17 @@ void csystem_stop_on_signals(void) {
   struct sigaction action = {0};
   action.sa_handler = stop;
   const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  sigset_t caught;
+  sigemptyset(&caught);
   for (int i = 0; i < 3; ++i) {
     struct sigaction old;
     // A process that was started to ignore one (nohup) goes on ignoring it.
-    if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(signals[i], &action, NULL);
+    if (sigaction(signals[i], NULL, &old) != 0 || old.sa_handler == SIG_IGN) continue;
+    sigaction(signals[i], &action, NULL);
+    sigaddset(&caught, signals[i]);
   }
+  // A thread that blocks signals hands that down to the processes it starts.
+  sigprocmask(SIG_UNBLOCK, &caught, NULL);
 }
 
 int32_t csystem_make_folder(const char *path) { return mkdir(path, 0777) < 0 ? -errno : 0; }

@@ -53,13 +53,12 @@ extension PortDescription {
     guard tensor.type == element, fits(tensor.shape) else {
       throw KerfError("input '\(name)' expects \(type), \(tensor.tensorType) was given")
     }
-    try checkBounds(tensor.shape)
     return .tensor(TensorView(type: tensor.type.rawValue, dims: tensor.shape, data: tensor.bytes.baseAddress))
   }
 
   /// Throws where a dimension is outside the bounds it was compiled for.
-  private func checkBounds(_ shape: [Int]) throws {
-    guard !bounds.isEmpty, let dims = valueType.tensor?.shape else { return }
+  fileprivate func checkBounds(_ shape: [Int]) throws {
+    guard !bounds.isEmpty, let dims = valueType.tensor?.shape, dims.count == shape.count else { return }
     for (size, dim) in zip(shape, dims) {
       guard let symbol = dim.symbolName, let range = bounds[symbol], !range.contains(size) else { continue }
       throw KerfError(
@@ -188,6 +187,8 @@ public final class Session {
     do throws(RuntimeError) {
       try withExtendedLifetime(values) { () throws(RuntimeError) in try context.run(arguments) }
     } catch {
+      // The runtime refuses sizes outside the bounds; their names are in the metadata, which is read only now.
+      for (value, port) in zip(values, inputs) { try port.checkBounds(value?.tensor?.shape ?? []) }
       throw KerfError(error.description)
     }
     return try model.outputs.indices.map { try result($0) }

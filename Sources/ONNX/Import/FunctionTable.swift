@@ -3,6 +3,8 @@ import IR
 /// A model-local function, read once.
 final class LocalFunction {
   let proto: ProtoFunction
+  /// What it stands in.
+  let document: ProtoDocument
   let inputs: [Name]
   let outputs: [Name]
   /// Parameters it may be called with.
@@ -12,6 +14,7 @@ final class LocalFunction {
 
   init(_ proto: ProtoFunction, _ document: ProtoDocument) throws(Diagnostic) {
     self.proto = proto
+    self.document = document
     inputs = proto.inputs
     outputs = proto.outputs
     let defaults = proto.defaults(document)

@@ -56,7 +56,9 @@ extension GraphBuilder {
     let before = importer.findings.count
     let inner = GraphBuilder(importer, depth: depth + 1, name: proto.name)
     inner.frames = [
-      Frame(source: .graph(proto), opsets: outer.opsets, arguments: outer.arguments, prefix: outer.prefix, results: [])
+      Frame(
+        source: .graph(proto), opsets: outer.opsets, tensors: outer.tensors, arguments: outer.arguments,
+        prefix: outer.prefix, results: [])
     ]
     for (input, type) in zip(proto.inputs, formals) {
       try inner.checkFormal(input, type)

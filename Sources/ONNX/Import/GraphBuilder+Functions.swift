@@ -32,7 +32,7 @@ extension GraphBuilder {
       return nil
     }
     var attributes: [Name: ProtoAttribute] = [:]
-    for attribute in node.attributes { attributes[attribute.name] = try resolve(attribute) }
+    for attribute in node.attributes { attributes[attribute.name] = try resolve(attribute)?.attribute }
     return NodeFacts(inputs: inputs, attributes: attributes)
   }
 
@@ -47,8 +47,8 @@ extension GraphBuilder {
             + "the function has \(function.inputs.count) and \(function.outputs.count)")
       }
       var frame = Frame(
-        source: .function(function), opsets: function.opsets, arguments: try arguments(function, node),
-        prefix: Array(nodeName(node).bytes.prefix(512)), results: outputs)
+        source: .function(function), opsets: function.opsets, tensors: importer.tensors(of: function),
+        arguments: try arguments(function, node), prefix: Array(nodeName(node).bytes.prefix(512)), results: outputs)
       for (index, formal) in function.inputs.enumerated() {
         let name = index < node.inputCount ? node.input(index) : ""
         guard let actual = name.isEmpty ? .absent : binding(name) else {
@@ -65,14 +65,17 @@ extension GraphBuilder {
     }
   }
 
-  private func arguments(_ function: LocalFunction, _ node: ProtoNode) throws(Diagnostic) -> [Name: ProtoAttribute] {
-    var result = function.defaults
+  private func arguments(_ function: LocalFunction, _ node: ProtoNode) throws(Diagnostic) -> [Name: Argument] {
+    let tensors = importer.tensors(of: function)
+    var result = function.defaults.mapValues { Argument(attribute: $0, tensors: tensors) }
     for proto in node.attributes {
       guard function.parameters.contains(proto.name) else {
         throw .invalid("the function has no parameter '\(proto.name)'")
       }
       guard let value = try resolve(proto) else { continue }
-      guard try value.kind() != 5 else { throw .unsupported("a graph as argument of parameter '\(proto.name)'") }
+      guard try value.attribute.kind() != 5 else {
+        throw .unsupported("a graph as argument of parameter '\(proto.name)'")
+      }
       result[proto.name] = value
     }
     return result

@@ -3,7 +3,9 @@ import IR
 extension GraphBuilder {
   /// Builds the model's main graph. Returns false when its outputs could not be made; findings say why.
   func buildMain(_ proto: ProtoGraph, _ opsets: OpsetTable) -> Bool {
-    frames = [Frame(source: .graph(proto), opsets: opsets, arguments: nil, prefix: [], results: [])]
+    frames = [
+      Frame(source: .graph(proto), opsets: opsets, tensors: importer.tensors, arguments: nil, prefix: [], results: [])
+    ]
     reserve(proto)
     let declared = addInputs(proto)
     addInitializers(proto, declared: declared)

@@ -111,18 +111,20 @@ extension GraphBuilder {
       guard seen.insert(name).inserted else { throw .invalid("attribute '\(name)' is given twice") }
       guard let text = SupportScan.ascii(name) else { throw .invalid("there is no attribute '\(name)'") }
       guard let value = try resolve(proto) else { continue }
-      if try value.kind() == 5 {
-        draft.graphs.append((text, value.graph))
+      if try value.attribute.kind() == 5 {
+        draft.graphs.append((text, value.attribute.graph))
       } else {
-        draft.attributes.append((text, try value.value(importer.tensors)))
+        draft.attributes.append((text, try value.value()))
       }
     }
   }
 
   /// The attribute itself, or the argument it stands for; nil where the function's caller gave none.
-  func resolve(_ attribute: ProtoAttribute) throws(Diagnostic) -> ProtoAttribute? {
+  func resolve(_ attribute: ProtoAttribute) throws(Diagnostic) -> Argument? {
     let reference = attribute.reference
-    guard !reference.isEmpty else { return attribute }
+    guard !reference.isEmpty else {
+      return Argument(attribute: attribute, tensors: frames[frames.count - 1].tensors)
+    }
     guard let arguments = frames[frames.count - 1].arguments else {
       throw .invalid("attribute '\(attribute.name)' refers to parameter '\(reference)' outside a function")
     }
@@ -130,7 +132,7 @@ extension GraphBuilder {
       throw .invalid("attribute '\(attribute.name)' both refers to parameter '\(reference)' and holds a value")
     }
     guard let argument = arguments[reference] else { return nil }
-    if attribute.type != 0, try argument.kind() != attribute.type {
+    if attribute.type != 0, try argument.attribute.kind() != attribute.type {
       throw .invalid("attribute '\(attribute.name)' refers to parameter '\(reference)', which has another type")
     }
     return argument

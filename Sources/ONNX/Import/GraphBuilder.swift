@@ -22,12 +22,22 @@ final class GraphBuilder {
     var next = 0
     var bindings: [Name: Binding] = [:]
     let opsets: OpsetTable
+    /// Reads tensors of the document that the nodes stand in.
+    let tensors: TensorReader
     /// Arguments of the function's parameters; nil outside functions.
-    let arguments: [Name: ProtoAttribute]?
+    let arguments: [Name: Argument]?
     /// Put in front of node names: the call's own.
     let prefix: [UInt8]
     /// The caller's names for the function's outputs.
     let results: [Name]
+  }
+
+  /// An attribute that a function was called with, and what reads its tensors.
+  struct Argument {
+    let attribute: ProtoAttribute
+    let tensors: TensorReader
+
+    func value() throws(Diagnostic) -> AttributeValue { try attribute.value(tensors) }
   }
 
   let importer: ModelImporter
@@ -70,14 +80,13 @@ final class GraphBuilder {
 
   /// Adds initializers, dense and sparse. `declared` holds the inputs they are defaults of.
   func addInitializers(_ proto: ProtoGraph, declared: [Name: ProtoType?] = [:]) {
+    let tensors = frames[frames.count - 1].tensors
     for index in 0..<proto.initializerCount {
       let tensor = proto.initializer(index)
-      addInitializer(tensor.name, declared) { () throws(Diagnostic) in try self.importer.tensors.read(tensor) }
+      addInitializer(tensor.name, declared) { () throws(Diagnostic) in try tensors.read(tensor) }
     }
     for sparse in proto.sparseInitializers {
-      addInitializer(sparse.values?.name ?? "", declared) { () throws(Diagnostic) in
-        try self.importer.tensors.read(sparse)
-      }
+      addInitializer(sparse.values?.name ?? "", declared) { () throws(Diagnostic) in try tensors.read(sparse) }
     }
   }
 

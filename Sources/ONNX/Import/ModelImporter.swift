@@ -13,6 +13,8 @@ final class ModelImporter {
   /// Nodes that may still be imported; bodies that are imported again for wider types count again.
   private var remainingNodes: Int
   private var expandedNodes: [String] = []
+  /// Reads the tensors of ONNX's definitions.
+  private var definitions: TensorReader?
   private let model: ProtoModel
   private let proto: ProtoGraph
 
@@ -54,6 +56,18 @@ final class ModelImporter {
       graph: builder.graph, irVersion: Int(model.irVersion), opset: opsets.version(of: "") ?? 0,
       producer: model.producer, producerVersion: model.producerVersion, fileBytes: document.file.bytes.count,
       structureBytes: document.skeletonBytes, expandedNodes: expandedNodes)
+  }
+
+  /// What reads the tensors of a function: one of the model, or one of ONNX's definitions.
+  func tensors(of function: LocalFunction) -> TensorReader {
+    function.document === document ? tensors : definitionTensors(function.document)
+  }
+
+  private func definitionTensors(_ document: ProtoDocument) -> TensorReader {
+    if let known = definitions { return known }
+    let reader = TensorReader(document, external: ExternalData(directory: "."), limits: options.limits)
+    definitions = reader
+    return reader
   }
 
   /// Keeps in mind a node that is expanded for want of a form of its own.
