@@ -3,7 +3,8 @@
 set -euo pipefail
 packages=(
   libonnx-dev libprotobuf-dev zlib1g-dev libstdc++-12-dev   # the compiler
-  libtiff-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libopenjp2-7-dev   # ImageDecoder
+  libtiff-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libopenjp2-7-dev   # ImageDecoder, and what libtiff's archive needs
+  libzstd-dev liblzma-dev libjbig-dev liblerc-dev libdeflate-dev
   python3-venv                                              # samples, conformance cases
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static  # device tests
 )
