@@ -1,13 +1,24 @@
 import Kernels
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 let identity: [TestAttribute] = [0, 0.0, 0.0]
 
-/// GEMM at the edges of the tiles, with and without bias, residual and activation.
+/// GEMM at the edges of the tiles, with bias and residual: an activation that clamps, and one with a formula.
 @Sendable func gemmCases() -> [KernelCase] {
+  gemmCases("relu", 1) { max($0, 0) } + gemmCases("sigmoid", KERF_UNARY_SIGMOID) { 1 / (1 + exp(-$0)) }
+}
+
+private func gemmCases(_ label: String, _ activation: Int, _ function: (Double) -> Double) -> [KernelCase] {
   var random = TestRandom(1)
   var cases: [KernelCase] = []
   let sizes = [
-    (0, 3, 4), (3, 0, 4), (3, 5, 0), (1, 1, 1), (1, 1000, 37), (2, 33, 5), (5, 16, 16), (6, 17, 31), (7, 32, 3),
+    (0, 3, 4), (3, 0, 4), (3, 5, 0), (1, 1, 1), (1, 1000, 37), (1, 19, 8), (2, 33, 5), (5, 16, 16), (6, 17, 31),
+    (7, 32, 3),
     (13, 31, 64), (14, 32, 65), (15, 33, 100), (43, 70, 129), (84, 48, 770), (97, 129, 1100), (29, 600, 1024),
   ]
   for (index, (m, n, k)) in sizes.enumerated() {
@@ -21,7 +32,7 @@ let identity: [TestAttribute] = [0, 0.0, 0.0]
       for j in 0..<n {
         var sum = Double(bias[j]) + (mode == 1 ? Double(residual[i * n + j]) : 0)
         for p in 0..<k { sum += Double(a[i * k + p]) * Double(b[p * n + j]) }
-        y[i * n + j] = Float(max(sum, 0)) + (mode == 2 ? residual[i * n + j] : 0)
+        y[i * n + j] = Float(function(sum)) + (mode == 2 ? residual[i * n + j] : 0)
       }
     }
     let packed = TestTensor.packed(kerf_pack_gemm_f32_size(Int64(k), Int64(n))) {
@@ -29,9 +40,10 @@ let identity: [TestAttribute] = [0, 0.0, 0.0]
     }
     cases.append(
       KernelCase(
-        name: "\(m)x\(n)x\(k)",
+        name: "\(m)x\(n)x\(k) \(label)",
         inputs: [.f32(a, [m, k]), packed, .f32(bias, [n]), mode == 0 ? .none : .f32(residual, [m, n])],
-        attributes: [.integer(k), .integer(n), 1, 0.0, 0.0, .integer(mode)], outputs: [.f32(y, [m, n])],
+        attributes: [.integer(k), .integer(n), .integer(activation), 0.0, 0.0, .integer(mode)],
+        outputs: [.f32(y, [m, n])],
         absolute: 2e-4))
   }
   return cases

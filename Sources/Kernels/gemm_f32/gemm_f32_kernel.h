@@ -140,7 +140,8 @@ static void store_general(int rows, int columns, float *acc, float *y, const flo
       float *at = acc + i * width + j;
       vstore(at, before(vload(at), bias ? bias + j : NULL, r1 ? r1 + i * ldy + j : NULL, columns - j));
     }
-  if (columns > width - VW) KERF_FN(kerf_unary)(acc, acc, rows * width, act);  // the rows follow each other
+  const int full = columns <= width && columns > width - VW;  // the rows follow each other
+  if (full) KERF_FN(kerf_unary)(acc, acc, rows * width, act);
   else for (int i = 0; i < rows; i++) KERF_FN(kerf_unary)(acc + i * width, acc + i * width, columns, act);
   for (int i = 0; i < rows; i++)
     store_row(2, columns, acc + i * width, y + i * ldy, NULL, NULL, r2 ? r2 + i * ldy : NULL, act);
