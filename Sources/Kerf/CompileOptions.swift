@@ -35,7 +35,8 @@ public enum WorkDone: Equatable, Sendable {
   case count(Int, of: Int)
 }
 
-/// What a compilation is asked for. The defaults change no value beyond floating-point reassociation.
+/// What a compilation is asked for. The defaults change no value beyond rounding: sums are reordered,
+/// and convolutions may run as Winograd's (about 2e-6 of the output's range).
 public struct CompileOptions: Sendable {
   public var target = Target.native
   /// Shapes for inputs that the model leaves open.

@@ -280,7 +280,7 @@ public struct StepProfile: Sendable {
     bytes = (step.inputs + step.outputs).reduce(0) { $0 &+ Int(clamping: $1.bytes) }
   }
 
-  /// MACs of products and convolutions from attributes and shapes.
+  /// MACs of products and convolutions from attributes and shapes; of the direct sums, whatever the algorithm.
   private static func count(_ step: StepDescription) -> Int {
     guard let output = step.outputs.first?.dims, !output.contains(where: { $0 < 0 }) else { return 0 }
     let elements = output.reduce(1) { $0 &* $1 }
@@ -293,6 +293,7 @@ public struct StepProfile: Sendable {
     if step.operation.hasPrefix("matmul") {
       return elements &* (integer(0) == 1 ? (step.inputs[0].dims.dropLast().last ?? 0) : channels)
     }
+    if step.operation.hasPrefix("winograd") { return elements &* integer(0) &* integer(1) &* channels }
     if step.operation.hasPrefix("conv2d") {
       return elements &* integer(0) &* integer(1) &* channels / max(1, integer(10))
     }

@@ -7,6 +7,7 @@ enum Op {
   static let matmul = UInt16(KERF_OP_MATMUL_F32)
   static let conv2d = UInt16(KERF_OP_CONV2D_F32)
   static let depthwise = UInt16(KERF_OP_DEPTHWISE_F32)
+  static let winograd = UInt16(KERF_OP_WINOGRAD_F32)
   static let convTranspose2d = UInt16(KERF_OP_CONV_TRANSPOSE2D_F32)
   static let lstm = UInt16(KERF_OP_LSTM_F32)
   static let gru = UInt16(KERF_OP_GRU_F32)

@@ -10,7 +10,8 @@ func mayOverwrite(operation: UInt16, input: Int) -> Bool {
     input == 0
   case KERF_OP_BINARY_F32, KERF_OP_BINARY_INT, KERF_OP_LOGICAL, KERF_OP_ADD_U8, KERF_OP_MUL_U8: input <= 1
   case KERF_OP_WHERE: input == 1 || input == 2
-  case KERF_OP_GEMM_F32, KERF_OP_MATMUL_F32, KERF_OP_CONV2D_F32, KERF_OP_DEPTHWISE_F32: input == 3
+  case KERF_OP_GEMM_F32, KERF_OP_MATMUL_F32, KERF_OP_CONV2D_F32, KERF_OP_WINOGRAD_F32, KERF_OP_DEPTHWISE_F32:
+    input == 3
   case KERF_OP_GEMM_U8_F32, KERF_OP_CONV2D_U8_F32: input == 4
   default: false
   }

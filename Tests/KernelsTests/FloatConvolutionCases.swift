@@ -116,6 +116,30 @@ private func convolutionCase(
   }
 }
 
+/// Tiles that end inside and outside the image, channels around a panel, one block and several, all epilogues.
+private let winogradShapes: [(shape: ConvolutionShape, tile: Int)] = [
+  (.init(h: 6, w: 6, c: 16, oc: 16), 4), (.init(h: 1, w: 1, c: 1, oc: 1, pads: (1, 1, 1, 1)), 2),
+  (.init(h: 4, w: 4, c: 16, oc: 16, pads: (1, 1, 1, 1)), 2), (.init(n: 2, h: 7, w: 9, c: 5, oc: 17), 2),
+  (.init(n: 2, h: 9, w: 7, c: 35, oc: 40, pads: (1, 1, 1, 1)), 4), (.init(h: 9, w: 17, c: 32, oc: 33), 2),
+  (.init(h: 50, w: 41, c: 20, oc: 32, pads: (1, 1, 1, 1)), 4),
+  (.init(h: 8, w: 5, c: 48, oc: 16, pads: (2, 0, 1, 3)), 4),
+  (.init(h: 11, w: 8, c: 17, oc: 24, kernel: (5, 5), pads: (2, 2, 2, 2)), 2), (.init(n: 0, h: 8, w: 8, c: 4, oc: 4), 4),
+  (.init(h: 6, w: 5, c: 16, oc: 31, kernel: (5, 5), pads: (4, 0, 3, 1)), 2), (.init(h: 8, w: 8, c: 3, oc: 16), 4),
+  (.init(h: 5, w: 34, c: 96, oc: 48, kernel: (5, 5), pads: (2, 2, 2, 2)), 2),
+]
+
+@Sendable func winogradCases() -> [KernelCase] {
+  var random = TestRandom(7)
+  return winogradShapes.enumerated().map { index, item in
+    let (oc, c, taps, tile) = (Int64(item.shape.oc), Int64(item.shape.c), Int64(item.shape.kernel.0), Int64(item.tile))
+    return convolutionCase(
+      item.shape, index, &random,
+      packed: { w in
+        .packed(kerf_pack_winograd_f32_size(oc, c, taps, tile)) { kerf_pack_winograd_f32(oc, c, taps, tile, w, $0) }
+      }, attributes: [.integer(item.shape.oc), .integer(item.tile)])
+  }
+}
+
 @Sendable func depthwiseCases() -> [KernelCase] {
   var random = TestRandom(4)
   var shapes: [ConvolutionShape] = []

@@ -5,6 +5,7 @@ let floatKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_GEMM_F32): gemmCases,
   UInt16(KERF_OP_MATMUL_F32): matmulCases,
   UInt16(KERF_OP_CONV2D_F32): convolutionCases,
+  UInt16(KERF_OP_WINOGRAD_F32): winogradCases,
   UInt16(KERF_OP_DEPTHWISE_F32): depthwiseCases,
   UInt16(KERF_OP_ATTENTION_F32): attentionCases,
   UInt16(KERF_OP_LSTM_F32): lstmCases,

@@ -48,6 +48,7 @@ typedef struct phase {
   const float *x;  // of the group
   int64_t rows, columns, count;
   const tap *taps;
+  const float *zeros;
 } phase;
 
 /// Remainder 0 ..< step of a number of any sign.
@@ -62,18 +63,23 @@ static int64_t axis_taps(int64_t p, int64_t before, int64_t kernel, int64_t stri
 
 static int64_t phase_length(int64_t length, int64_t p, int64_t stride) { return kerf_ceil_div(length - p, stride); }
 
-/// Parts of the scratch: list of taps, their rows of weights, a phase's results, the product's own.
+/// Parts of the scratch: list of taps, their rows of weights, zeros for taps outside, a phase's results, the product's own.
 typedef struct layout {
-  uint64_t taps, rows, result, product;
+  uint64_t taps, rows, zeros, result, product;
 } layout;
 
 static bool direct(const deconv *v) { return v->g.sh == 1 && v->g.sw == 1; }
 
-static int plan(const deconv *v, layout *l) {
+static kerf_strips strips_of(const deconv *v, int64_t m, int64_t taps) {
+  return (kerf_strips){.m = m, .n = v->group_oc, .segments = taps, .k = v->group_c, .footprint = v->group_c};
+}
+
+static int plan(const deconv *v, const kerf_pool *pool, layout *l) {
   const kerf_geometry *g = &v->g;
   int64_t pixels, floats;
   l->taps = kerf_align((uint64_t)v->taps * sizeof(tap));
   l->rows = kerf_align((uint64_t)v->taps * sizeof(int64_t));
+  l->zeros = kerf_align((uint64_t)v->group_c * sizeof(float));
   pixels = v->n * kerf_ceil_div(v->oh, g->sh) * kerf_ceil_div(v->ow, g->sw);
   KERF_REQUIRE(kerf_product(pixels, 4 * v->group_oc, &floats), KERF_BAD_SHAPE);
   l->result = direct(v) ? 0 : kerf_align((uint64_t)floats);
@@ -82,7 +88,8 @@ static int plan(const deconv *v, layout *l) {
     for (int64_t q = 0; q < kerf_min(g->sw, v->ow); q++) {
       const int64_t count = axis_taps(p, g->pt, g->kh, g->sh, g->dh) * axis_taps(q, g->pl, g->kw, g->sw, g->dw);
       const int64_t m = v->n * phase_length(v->oh, p, g->sh) * phase_length(v->ow, q, g->sw);
-      const uint64_t bytes = kerf_gemm_scratch_segments(m, v->group_oc, count * v->group_c, v->group_c);
+      const kerf_strips s = strips_of(v, m, count);
+      const uint64_t bytes = kerf_strips_scratch(&s, pool);
       if (bytes > l->product) l->product = bytes;
     }
   return KERF_OK;
@@ -102,21 +109,22 @@ int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_b
   KERF_TRY(kerf_check_packed(call->inputs[1], bytes));
   if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, v.oc));
   KERF_TRY(kerf_read_act(call, 12, &act));
-  KERF_TRY(plan(&v, &l));
-  *scratch_bytes = l.taps + l.rows + l.result + l.product;
+  KERF_TRY(plan(&v, call->pool, &l));
+  *scratch_bytes = l.taps + l.rows + l.zeros + l.result + l.product;
   return KERF_OK;
 }
 
-static void gather(const void *source, int64_t row, int64_t rows, int64_t k0, int64_t k, float *dst) {
+static void point(const void *source, int64_t row, int64_t rows, int64_t step, const float **a) {
   const phase *p = source;
   const deconv *v = p->v;
-  const tap t = p->taps[v->group_c ? k0 / v->group_c : 0];
-  for (int64_t r = row; r < row + rows; r++, dst += k) {
-    const int64_t image = r / (p->rows * p->columns), i = r / p->columns % p->rows + t.row;
-    const int64_t j = r % p->columns + t.column;
-    if (k == 0) continue;
-    if (i < 0 || i >= v->h || j < 0 || j >= v->w) memset(dst, 0, (size_t)k * sizeof *dst);
-    else memcpy(dst, p->x + ((image * v->h + i) * v->w + j) * v->c, (size_t)k * sizeof *dst);
+  for (int64_t r = 0; r < rows; r++) {
+    const int64_t at = row + r, image = at / (p->rows * p->columns), i = at / p->columns % p->rows;
+    const int64_t j = at % p->columns;
+    for (int64_t t = 0; t < p->count; t++) {
+      const int64_t ih = i + p->taps[t].row, iw = j + p->taps[t].column;
+      const bool inside = ih >= 0 && ih < v->h && iw >= 0 && iw < v->w;
+      a[t * step + r] = inside ? p->x + ((image * v->h + ih) * v->w + iw) * v->c : p->zeros;
+    }
   }
 }
 
@@ -152,45 +160,46 @@ static void scatter_row(void *context, int64_t line) {
     memcpy(dst, src, (size_t)v->group_oc * sizeof *dst);
 }
 
-static void run_phase(const kerf_call *call, phase *p, kerf_gemm g, int64_t a, int64_t b, const layout *l,
+static void run_phase(const kerf_call *call, phase *p, const kerf_strips *group, int64_t a, int64_t b, const layout *l,
                       const kerf_gemm_isa *isa) {
   const deconv *v = p->v;
   char *scratch = call->scratch;
   tap *taps = (tap *)scratch;
   int64_t *rows = (int64_t *)(scratch + l->taps);
-  float *y = g.y, *result = (float *)(scratch + l->taps + l->rows);
+  float *result = (float *)(scratch + l->taps + l->rows + l->zeros);
   p->count = list_taps(v, a, b, taps, rows);
   p->taps = taps;
   p->rows = phase_length(v->oh, a, v->g.sh), p->columns = phase_length(v->ow, b, v->g.sw);
-  g.m = v->n * p->rows * p->columns;
-  g.k = p->count * v->group_c;
-  g.segment = v->group_c, g.segment_rows = rows, g.b_depth = v->taps * v->group_c;
-  if (g.k == 0) g.segment = 0, g.a = result;  // no tap reaches these pixels: bias and activation alone
-  if (!direct(v)) g.y = result, g.ldy = v->group_oc;
-  kerf_gemm_run(&g, isa, scratch + l->taps + l->rows + l->result, call->pool);
+  kerf_strips s = strips_of(v, v->n * p->rows * p->columns, p->count);
+  s.point = point, s.source = p;
+  s.b = group->b, s.b_rows = rows, s.b_depth = v->taps * v->group_c;
+  s.y = direct(v) ? group->y : result, s.ldy = direct(v) ? v->oc : v->group_oc;
+  s.epilogue = group->epilogue;
+  kerf_strips_run(&s, isa, (char *)result + l->result, call->pool);
   if (direct(v)) return;
-  scatter s = {p, a, b, result, y};
-  kerf_parallel(kerf_pool_for(call, (double)(g.m * g.n) * 0.2), scatter_row, &s, v->n * p->rows);
+  scatter to = {p, a, b, result, group->y};
+  kerf_parallel(kerf_pool_for(call, (double)(s.m * s.n) * 0.2), scatter_row, &to, v->n * p->rows);
 }
 
 int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   deconv v;
   layout l;
   KERF_TRY(read(call, &v));
-  KERF_TRY(plan(&v, &l));
+  KERF_TRY(plan(&v, call->pool, &l));
   if (kerf_count(call->outputs[0]) == 0) return KERF_OK;
   const float *x = call->inputs[0]->data, *bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
-  kerf_gemm g = {.n = v.group_oc, .ldy = v.oc, .gather = gather};
-  KERF_TRY(kerf_read_act(call, 12, &g.epilogue.act));
+  float *zeros = (float *)((char *)call->scratch + l.taps + l.rows);
+  memset(zeros, 0, l.zeros);
+  kerf_strips s = {0};
+  KERF_TRY(kerf_read_act(call, 12, &s.epilogue.act));
   const uint64_t one = kerf_pack_gemm_f32_size(v.taps * v.group_c, v.group_oc);
   for (int64_t i = 0; i < v.groups; i++) {
-    phase p = {.v = &v, .x = x + i * v.group_c};
-    g.source = &p;
-    g.b = (const float *)((const char *)call->inputs[1]->data + one * (uint64_t)i);
-    g.y = (float *)call->outputs[0]->data + i * v.group_oc;
-    g.epilogue.bias = bias ? bias + i * v.group_oc : NULL;
+    phase p = {.v = &v, .x = x + i * v.group_c, .zeros = zeros};
+    s.b = (const float *)((const char *)call->inputs[1]->data + one * (uint64_t)i);
+    s.y = (float *)call->outputs[0]->data + i * v.group_oc;
+    s.epilogue.bias = bias ? bias + i * v.group_oc : NULL;
     for (int64_t a = 0; a < kerf_min(v.g.sh, v.oh); a++)
-      for (int64_t b = 0; b < kerf_min(v.g.sw, v.ow); b++) run_phase(call, &p, g, a, b, &l, isa);
+      for (int64_t b = 0; b < kerf_min(v.g.sw, v.ow); b++) run_phase(call, &p, &s, a, b, &l, isa);
   }
   return KERF_OK;
 }

@@ -11,7 +11,10 @@ void kerf_pack_depthwise_f32(int64_t c, int64_t kh, int64_t kw, const float *w, 
   kerf_pack_gemm_f32(kh * kw, c, 1, w, packed);
 }
 
-enum { FEW = 4 };  // pixels of a span that is not worth it
+enum {
+  FEW = 4,                  // pixels of a span that is not worth it
+  CHUNK_FLOATS = 16 * 1024,  // of input rows under a window
+};
 
 typedef struct job {
   kerf_geometry g;
@@ -124,6 +127,44 @@ static void run_row(void *context, int64_t line) {
   for (int64_t ow = end; ow < j->ow; ow++) run_pixel(j, line, ow, rows);
 }
 
+/// Whether the windows are those of the `line` kernels.
+static bool is_line(const kerf_geometry *g) { return (g->kw == 3 || g->kw == 5) && g->sw <= 2 && g->dw == 1; }
+
+/// Channels that are taken through all rows before the next ones, so that the rows of a window stay in the first-level
+/// cache.
+static int64_t chunk_of(const job *j) {
+  const int64_t panels = CHUNK_FLOATS / kerf_max(1, KERF_PANEL * j->g.kh * j->w);
+  return kerf_min(j->c, KERF_PANEL * kerf_max(1, panels));
+}
+
+/// One output row of a chunk of channels, in blocks of about equal width. Rows of a chunk follow each other.
+static void run_line(void *context, int64_t index) {
+  const job *j = context;
+  const kerf_geometry *g = &j->g;
+  const int64_t chunk = chunk_of(j), chunks = kerf_ceil_div(j->c, chunk), oh = index % j->oh;
+  const int64_t c0 = index / j->oh % chunks * chunk, image = index / j->oh / chunks;
+  const range rows = inside(oh * g->sh - g->pt, g->dh, g->kh, j->h);
+  const int64_t ih = oh * g->sh - g->pt + rows.begin * g->dh;
+  const int64_t wide = kerf_ceil_div(j->ow, kerf_ceil_div(j->ow, KERF_DEPTHWISE_MOST));
+  kerf_depthwise_line s = {.pixel = j->c, .channels = kerf_min(chunk, j->c - c0), .act = &j->act};
+  s.bias = j->bias ? j->bias + c0 : NULL;
+  s.rows = rows.end - rows.begin;
+  s.x = j->x + (s.rows ? (image * j->h + ih) * j->w * j->c : 0) + c0;
+  s.tap_row = s.rows > 1 ? g->dh * j->w * j->c : 0;
+  s.w_panel = g->kh * g->kw * KERF_PANEL;
+  s.w = j->weights + c0 / KERF_PANEL * s.w_panel + rows.begin * g->kw * KERF_PANEL;
+  for (int64_t ow = 0; ow < j->ow; ow += wide) {
+    const int64_t pixels = kerf_min(wide, j->ow - ow), at = ((image * j->oh + oh) * j->ow + ow) * j->c + c0;
+    s.column = ow * g->sw - g->pl;
+    s.begin = (int)kerf_min(kerf_max(0, -s.column), INT32_MAX);
+    s.end = (int)kerf_max(0, kerf_min(j->w - s.column, INT32_MAX));
+    s.before = j->mode == 1 ? j->residual + at : NULL;
+    s.after = j->mode == 2 ? j->residual + at : NULL;
+    s.y = j->y + at;
+    j->isa->line((int)g->kw, (int)g->sw, (int)pixels, &s);
+  }
+}
+
 int kerf_run_depthwise(const kerf_call *call, const kerf_depthwise_isa *isa) {
   job j = {.isa = isa};
   KERF_TRY(read(call, &j));
@@ -134,6 +175,9 @@ int kerf_run_depthwise(const kerf_call *call, const kerf_depthwise_isa *isa) {
   j.y = call->outputs[0]->data;
   const int64_t lines = call->outputs[0]->dims[0] * j.oh;
   const double work = (double)kerf_count(call->outputs[0]) * (double)(j.g.kh * j.g.kw);
-  kerf_parallel(kerf_pool_for(call, work / 30), run_row, &j, j.c && j.ow ? lines : 0);
+  kerf_pool *pool = kerf_pool_for(call, work / 15);
+  if (j.c == 0 || j.ow == 0) return KERF_OK;
+  if (is_line(&j.g)) kerf_parallel(pool, run_line, &j, lines * kerf_ceil_div(j.c, chunk_of(&j)));
+  else kerf_parallel(pool, run_row, &j, lines);
   return KERF_OK;
 }

@@ -19,9 +19,28 @@ typedef struct kerf_depthwise_span {
   const kerf_act *act;
 } kerf_depthwise_span;
 
+enum { KERF_DEPTHWISE_MOST = 8 };
+
+/// At most 8 neighbouring output pixels of all channels, for windows of 3 or 5 columns without dilation, 1 or 2 apart.
+typedef struct kerf_depthwise_line {
+  const float *x;       // the image row of the first tap that lies inside, column 0
+  int64_t column;       // of the first window's first tap; may be negative
+  int64_t pixel;        // floats between pixels of x, and of y
+  int64_t tap_row;      // floats between the rows of taps
+  int64_t rows;         // of taps that lie inside
+  int begin, end;       // columns from `column` on that lie inside
+  const float *w;       // first panel, first row of taps that lies inside
+  int64_t w_panel;
+  const float *bias, *before, *after;  // channel 0; residuals at the first pixel; or NULL
+  float *y;
+  int64_t channels;
+  const kerf_act *act;
+} kerf_depthwise_line;
+
 typedef struct kerf_depthwise_isa {
   void (*span)(const kerf_depthwise_span *span, int64_t pixels);    // of one panel
   void (*across)(const kerf_depthwise_span *span, int64_t panels);  // whole panels of one pixel
+  void (*line)(int kw, int step, int pixels, const kerf_depthwise_line *line);
 } kerf_depthwise_isa;
 
 int kerf_run_depthwise(const kerf_call *call, const kerf_depthwise_isa *isa);

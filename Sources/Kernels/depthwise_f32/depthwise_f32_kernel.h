@@ -101,6 +101,8 @@ static void across(const kerf_depthwise_span *s, int64_t panels) {
   for (; at < panels; at++) block(1, 1, 1, s, at);
 }
 
-static const kerf_depthwise_isa depthwise_isa = {span, across};
+#include "depthwise_line_kernel.h"
+
+static const kerf_depthwise_isa depthwise_isa = {span, across, line};
 
 int KERF_FN(kerf_run_depthwise_f32)(const kerf_call *call) { return kerf_run_depthwise(call, &depthwise_isa); }

@@ -45,10 +45,9 @@ static void choose_columns(blocks *p, int64_t n, bool gathered) {
   p->column_blocks = kerf_ceil_div(n, p->columns);
 }
 
-static blocks choose(int64_t m, int64_t n, int64_t k, bool gathered, int64_t segment) {
+static blocks choose(int64_t m, int64_t n, int64_t k, bool gathered) {
   blocks p;
   choose_depth(&p, m, k);
-  if (segment) p.depth = segment, p.chunks = k / segment;
   choose_rows(&p, m, gathered);
   choose_columns(&p, n, gathered);
   const int64_t most = kerf_min(p.rows, m);
@@ -60,12 +59,7 @@ static blocks choose(int64_t m, int64_t n, int64_t k, bool gathered, int64_t seg
 }
 
 uint64_t kerf_gemm_scratch(int64_t m, int64_t n, int64_t k, bool gathered) {
-  const blocks p = choose(m, n, k, gathered, 0);
-  return (p.gathered_bytes + p.sum_bytes) * (uint64_t)p.slots;
-}
-
-uint64_t kerf_gemm_scratch_segments(int64_t m, int64_t n, int64_t k, int64_t segment) {
-  const blocks p = choose(m, n, k, true, segment);
+  const blocks p = choose(m, n, k, gathered);
   return (p.gathered_bytes + p.sum_bytes) * (uint64_t)p.slots;
 }
 
@@ -79,7 +73,7 @@ typedef struct job {
 /// A block of A for one chunk: its address and row stride.
 typedef struct part {
   const float *a;
-  int64_t lda, k0, k, b_row;
+  int64_t lda, k0, k;
   bool first, last;
 } part;
 
@@ -87,11 +81,11 @@ typedef struct part {
 static void run_chunk(const job *j, int64_t m0, int64_t rows, int64_t n0, int64_t columns, const part *c, float *sums) {
   const kerf_gemm *g = j->g;
   const kerf_gemm_isa *isa = j->isa;
-  const int64_t width = isa->panels * KERF_PANEL, stride = (g->segment ? g->b_depth : g->k) * KERF_PANEL;
+  const int64_t width = isa->panels * KERF_PANEL, stride = g->k * KERF_PANEL;
   float local[KERF_TILE_ROWS * KERF_TILE_COLUMNS] __attribute__((aligned(64)));
   for (int64_t n = 0; n < columns; n += width) {
     const int64_t wide = kerf_min(width, columns - n), used = kerf_ceil_div(wide, KERF_PANEL);
-    const float *b = g->b + (n0 + n) / KERF_PANEL * stride + c->b_row * KERF_PANEL;
+    const float *b = g->b + (n0 + n) / KERF_PANEL * stride + c->k0 * KERF_PANEL;
     for (int64_t m = 0; m < rows; m += isa->rows) {
       const int tall = (int)kerf_min(isa->rows, rows - m);
       float *acc = sums ? sums + n * j->p.rows + m * width : local;
@@ -110,8 +104,7 @@ static void run_task(const job *j, int64_t task, char *scratch) {
   const int64_t rows = kerf_min(j->p.rows, g->m - m0), columns = kerf_min(j->p.columns, g->n - n0);
   float *gathered = (float *)scratch, *sums = j->p.sum_bytes ? (float *)(scratch + j->p.gathered_bytes) : NULL;
   for (int64_t i = 0; i < j->p.chunks; i++) {
-    part c = {NULL, g->lda, i * j->p.depth, 0, 0, i == 0, i == j->p.chunks - 1};
-    c.b_row = g->segment ? g->segment_rows[i] : c.k0;
+    part c = {NULL, g->lda, i * j->p.depth, 0, i == 0, i == j->p.chunks - 1};
     c.k = kerf_min(j->p.depth, g->k - c.k0);
     if (g->a) {
       c.a = g->a + m0 * g->lda + c.k0;
@@ -134,11 +127,11 @@ static void run_slot(void *context, int64_t slot) {
 
 void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool) {
   if (g->m <= 0 || g->n <= 0) return;
-  if (g->m == 1 && g->a && !g->segment) {
+  if (g->m == 1 && g->a) {
     kerf_gemm_run_row(g, isa, pool);
     return;
   }
-  job j = {g, isa, choose(g->m, g->n, g->k, !g->a, g->segment), scratch};
+  job j = {g, isa, choose(g->m, g->n, g->k, !g->a), scratch};
   const double work = (double)g->m * (double)g->n * (double)kerf_max(g->k, 1);
   kerf_parallel(work > 2e6 ? pool : NULL, run_slot, &j, j.p.slots);
 }

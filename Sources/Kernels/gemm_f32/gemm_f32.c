@@ -2,6 +2,26 @@
 // ONNX: Gemm 1-13, MatMul 1-13 with a constant right operand, and 1x1 convolutions.
 #include "gemm_f32.h"
 
+typedef struct dense {
+  const float *a;
+  int64_t lda;
+} dense;
+
+static void point(const void *source, int64_t row, int64_t rows, int64_t step, const float **a) {
+  const dense *d = source;
+  (void)step;
+  for (int64_t i = 0; i < rows; i++) a[i] = d->a + (row + i) * d->lda;
+}
+
+static kerf_strips strips_of(const kerf_call *call) {
+  const kerf_tensor *a = call->inputs[0];
+  kerf_strips s = {.m = kerf_dims_product(a, 0, a->rank - 1), .n = kerf_int(call, 1), .segments = 1};
+  s.k = s.footprint = kerf_int(call, 0);
+  s.ldy = s.n;
+  s.point = point;
+  return s;
+}
+
 int kerf_prepare_gemm_f32(const kerf_call *call, uint64_t *scratch_bytes) {
   kerf_act act;
   *scratch_bytes = 0;
@@ -17,23 +37,22 @@ int kerf_prepare_gemm_f32(const kerf_call *call, uint64_t *scratch_bytes) {
   if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, n));
   KERF_TRY(kerf_read_act(call, 2, &act));
   KERF_TRY(kerf_check_residual(call, 5, kerf_input(call, 3), y));
-  *scratch_bytes = kerf_gemm_scratch(kerf_dims_product(a, 0, a->rank - 1), n, k, false);
+  const kerf_strips s = strips_of(call);
+  *scratch_bytes = kerf_strips_scratch(&s, call->pool);
   return KERF_OK;
 }
 
 int kerf_run_gemm(const kerf_call *call, const kerf_gemm_isa *isa) {
-  const kerf_tensor *a = call->inputs[0], *bias = kerf_input(call, 2), *residual = kerf_input(call, 3);
-  kerf_gemm g = {.m = kerf_dims_product(a, 0, a->rank - 1), .n = kerf_int(call, 1), .k = kerf_int(call, 0)};
-  g.a = a->data;
-  g.lda = g.k;
-  g.b = call->inputs[1]->data;
-  g.y = call->outputs[0]->data;
-  g.ldy = g.n;
-  g.epilogue.bias = bias ? bias->data : NULL;
-  g.epilogue.residual = residual ? residual->data : NULL;
-  g.epilogue.residual_mode = (int)kerf_int(call, 5);
-  KERF_TRY(kerf_read_act(call, 2, &g.epilogue.act));
-  if (!g.a) g.a = (const float *)(const void *)call;  // k is 0: nothing is read
-  kerf_gemm_run(&g, isa, call->scratch, call->pool);
+  const kerf_tensor *bias = kerf_input(call, 2), *residual = kerf_input(call, 3);
+  const dense d = {call->inputs[0]->data, kerf_int(call, 0)};
+  kerf_strips s = strips_of(call);
+  s.source = &d;
+  s.b = call->inputs[1]->data;
+  s.y = call->outputs[0]->data;
+  s.epilogue.bias = bias ? bias->data : NULL;
+  s.epilogue.residual = residual ? residual->data : NULL;
+  s.epilogue.residual_mode = (int)kerf_int(call, 5);
+  KERF_TRY(kerf_read_act(call, 2, &s.epilogue.act));
+  kerf_strips_run(&s, isa, call->scratch, call->pool);
   return KERF_OK;
 }

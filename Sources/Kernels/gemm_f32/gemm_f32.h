@@ -17,6 +17,15 @@ typedef struct kerf_epilogue {
   kerf_act act;
 } kerf_epilogue;
 
+/// A strip of A and what happens to its products: row i of segment s begins at a[s * a_step + i] and has k elements; its
+/// rows of B begin at b_rows[s], or where those of the segment before end (NULL). `stride` lies between the panels of B.
+typedef struct kerf_whole {
+  const float *const *a;
+  int64_t a_step, segments, k, stride, ldy;
+  const int64_t *b_rows;
+  const kerf_epilogue *epilogue;
+} kerf_whole;
+
 /// The micro-kernels of one instruction set.
 typedef struct kerf_gemm_isa {
   int rows, panels;  // of a full tile
@@ -27,6 +36,9 @@ typedef struct kerf_gemm_isa {
   /// Epilogue of a tile: columns `column` ... of y, whose row 0 is at `y` (and the residual's at `residual`).
   void (*store)(int rows, int columns, float *acc, float *y, const float *residual, int64_t ldy,
                 const kerf_epilogue *e, int64_t column);
+  /// y[rows][columns] = epilogue(sums over all segments), columns `column` ... of the output; 1 <= columns <= panels * 16.
+  void (*whole)(int rows, int columns, const kerf_whole *w, const float *b, float *y, const float *residual,
+                int64_t column);
   /// acc[i] = a[k] . b[i][k] for i < count; the rows of b are ldb apart.
   void (*dots)(int64_t k, const float *a, const float *b, int64_t ldb, int count, float *acc);
   kerf_unary_fn unary;
@@ -47,10 +59,6 @@ typedef struct kerf_gemm {
   kerf_gather_fn gather;
   const void *source;
   const float *b;  // packed
-  // For products over some of the rows of b: k is that many rows, in segments of `segment`, which begin at the rows
-  // segment_rows[i] of a b of depth b_depth. A is gathered. 0: all rows.
-  int64_t segment, b_depth;
-  const int64_t *segment_rows;
   float *y;
   int64_t ldy;
   kerf_epilogue epilogue;
@@ -58,11 +66,30 @@ typedef struct kerf_gemm {
 
 /// Scratch of kerf_gemm_run; `gathered` says whether A comes from a gather function.
 uint64_t kerf_gemm_scratch(int64_t m, int64_t n, int64_t k, bool gathered);
-uint64_t kerf_gemm_scratch_segments(int64_t m, int64_t n, int64_t k, int64_t segment);
 void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool);
 
 /// The product of one row (m is 1, A is given), which is nothing but reading B.
 void kerf_gemm_run_row(const kerf_gemm *g, const kerf_gemm_isa *isa, kerf_pool *pool);
+
+/// Writes the addresses of rows row ..< row + rows: segment s of row row + i at a[s * step + i].
+typedef void (*kerf_point_fn)(const void *source, int64_t row, int64_t rows, int64_t step, const float **a);
+
+/// One product y[m, n] = epilogue(A[m, segments * k] * B) whose rows of A are pieces that lie anywhere.
+typedef struct kerf_strips {
+  int64_t m, n, segments, k;
+  int64_t footprint;  // floats of A that a row adds to those of the row before
+  kerf_point_fn point;
+  const void *source;
+  const float *b;         // packed
+  const int64_t *b_rows;  // of the segments, where they do not follow each other in a b of depth b_depth; or NULL
+  int64_t b_depth;
+  float *y;
+  int64_t ldy;
+  kerf_epilogue epilogue;
+} kerf_strips;
+
+uint64_t kerf_strips_scratch(const kerf_strips *s, const kerf_pool *pool);
+void kerf_strips_run(const kerf_strips *s, const kerf_gemm_isa *isa, void *scratch, kerf_pool *pool);
 
 int kerf_run_gemm(const kerf_call *call, const kerf_gemm_isa *isa);
 

@@ -209,6 +209,8 @@ static void row(int64_t k, const float *a, const float *b, int64_t panels, float
   else if (panels == 1) row_body(1, k, a, b, acc);
 }
 
-const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, dots, KERF_FN(kerf_unary), row};
+#include "gemm_whole_kernel.h"
+
+const kerf_gemm_isa KERF_FN(kerf_gemm_isa) = {ROWS, PANELS, tile, store, whole, dots, KERF_FN(kerf_unary), row};
 
 int KERF_FN(kerf_run_gemm_f32)(const kerf_call *call) { return kerf_run_gemm(call, &KERF_FN(kerf_gemm_isa)); }

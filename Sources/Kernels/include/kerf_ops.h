@@ -29,6 +29,8 @@ enum {
   KERF_OP_ATTENTION_F32 = 9,    // q, k, v, mask f32 or bool [[[B,]heads,]L,]S? (1 broadcasts but in S) -> y, each
                                 //   [B,length,columns] or [B,heads,length,size]; heads(i) key_heads(i) size(i) value_size(i), first column of q k v (i each),
                                 //   scale(f) softcap(f, 0 none) causal(i: 1 key j <= query i, 2 j <= i + S - L)
+  KERF_OP_WINOGRAD_F32 = 10,    // x[N,H,W,C], packed, bias[OC]?, residual? -> [N,OH,OW,OC]; geometry (square filter, stride 1) OC(i)
+                                //   tile(i: 2 or 4 outputs a side, 3 x 3 filters; 2, 5 x 5 filters) act residual
 
   // Float32, element by element
   KERF_OP_UNARY_F32 = 16,       // x -> y; act
@@ -141,6 +143,10 @@ void kerf_pack_gemm_f32(int64_t k, int64_t n, int transposed, const float *b, vo
 uint64_t kerf_pack_conv2d_f32_size(int64_t oc, int64_t c_per_group, int64_t kh, int64_t kw, int64_t groups);
 /// w[OC, C/groups, KH, KW]
 void kerf_pack_conv2d_f32(int64_t oc, int64_t c_per_group, int64_t kh, int64_t kw, int64_t groups, const float *w, void *packed);
+/// Filters of taps x taps for WINOGRAD_F32 with tiles of tile x tile outputs.
+uint64_t kerf_pack_winograd_f32_size(int64_t oc, int64_t c, int64_t taps, int64_t tile);
+/// w[OC, C, taps, taps]
+void kerf_pack_winograd_f32(int64_t oc, int64_t c, int64_t taps, int64_t tile, const float *w, void *packed);
 uint64_t kerf_pack_depthwise_f32_size(int64_t c, int64_t kh, int64_t kw);
 /// w[C, 1, KH, KW]
 void kerf_pack_depthwise_f32(int64_t c, int64_t kh, int64_t kw, const float *w, void *packed);

@@ -13,33 +13,17 @@ extension LoweringCatalog {
     guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {
       return false
     }
-    let weights = FilterShape(w.shape, group: op.group)
-    let floats = w.wide(Float.self)
-    let packed: Int32
-    let isDepthwise = weights.isDepthwise
-    if isDepthwise {
-      packed = try l.builder.packed(kerf_pack_depthwise_f32_size(weights.oc, weights.kh, weights.kw)) {
-        kerf_pack_depthwise_f32(weights.oc, weights.kh, weights.kw, floats, $0)
-      }
-    } else {
-      let (oc, c, kh, kw, g) = (weights.oc, weights.c, weights.kh, weights.kw, weights.group)
-      packed = try l.builder.packed(kerf_pack_conv2d_f32_size(oc, c, kh, kw, g)) {
-        kerf_pack_conv2d_f32(oc, c, kh, kw, g, floats, $0)
-      }
-    }
     let y = node.outputs[0]
     let layout = Layout.channelsLast(l.rank(x))
+    let kernel = try ConvolutionKernel(l, op, w, output: Array(l.shape(y).dropFirst(2)))
     let image = try ImageView(l, x, layout)
     let bias = try l.optionalSlot(node, 2)
     let residual = try l.residual(node, 3, layout, after: op.residualAfterActivation)
-    var attributes = try l.geometry(op.window, l.shape(x), w.shape)
-    if !isDepthwise { attributes += [.int(op.group), .int(Int(weights.oc))] }
-    attributes += op.activation.attributes + [.int(residual.mode)]
+    let attributes = try l.geometry(op.window, l.shape(x), w.shape) + kernel.attributes + op.activation.attributes
     let result = try ImageView(l, result: y, layout)
-    let inputs = [
-      image.slot, packed, bias, try residual.slot.map { (s) throws(Diagnostic) in try l.image(s, l.shape(y)) } ?? -1,
-    ]
-    l.emit(isDepthwise ? Op.depthwise : Op.conv2d, inputs, [result.slot], attributes, node)
+    let added = try residual.slot.map { (s) throws(Diagnostic) in try l.image(s, l.shape(y)) } ?? -1
+    let inputs = [image.slot, kernel.packed, bias, added]
+    l.emit(kernel.op, inputs, [result.slot], attributes + [.int(residual.mode)], node)
     return true
   }
 
@@ -94,6 +78,38 @@ extension LoweringCatalog {
       ends.append(max(0, full - begin - output))
     }
     return begins.allSatisfy { $0 >= 0 } ? begins + ends : nil
+  }
+}
+
+/// The kernel of a convolution, its packed weights, and the attributes between the geometry and the activation.
+struct ConvolutionKernel {
+  let op: UInt16
+  let packed: Int32
+  let attributes: [Step.Attribute]
+
+  init(_ l: GraphLowering, _ conv: Conv, _ weights: Tensor, output: [Dim]) throws(Diagnostic) {
+    let filter = FilterShape(weights.shape, group: conv.group)
+    let (oc, c, kh, kw, group) = (filter.oc, filter.c, filter.kh, filter.kw, filter.group)
+    let floats = weights.wide(Float.self)
+    if filter.isDepthwise {
+      op = Op.depthwise
+      attributes = []
+      packed = try l.builder.packed(kerf_pack_depthwise_f32_size(oc, kh, kw)) {
+        kerf_pack_depthwise_f32(oc, kh, kw, floats, $0)
+      }
+    } else if let choice = WinogradChoice(filter, conv.window, output: output) {
+      op = Op.winograd
+      attributes = [.int(Int(oc)), .int(Int(choice.tile))]
+      packed = try l.builder.packed(kerf_pack_winograd_f32_size(oc, c, kh, choice.tile)) {
+        kerf_pack_winograd_f32(oc, c, kh, choice.tile, floats, $0)
+      }
+    } else {
+      op = Op.conv2d
+      attributes = [.int(conv.group), .int(Int(oc))]
+      packed = try l.builder.packed(kerf_pack_conv2d_f32_size(oc, c, kh, kw, group)) {
+        kerf_pack_conv2d_f32(oc, c, kh, kw, group, floats, $0)
+      }
+    }
   }
 }
 
