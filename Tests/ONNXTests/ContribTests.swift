@@ -8,11 +8,13 @@ import Testing
 @Suite struct ContribTests {
   private func model(
     _ op: String, _ inputs: [String], _ attributes: [[UInt8]] = [], outputs: [String] = ["y"],
-    initializers: [[UInt8]] = [], input: [UInt8]? = nil, domain: String = "com.microsoft"
+    initializers: [[UInt8]] = [], input: [UInt8]? = nil, output element: Int64 = 1, domain: String = "com.microsoft"
   ) -> [UInt8] {
     let node = Proto.node(op, inputs, outputs, attributes, name: "n", domain: domain)
-    return Proto.simple(
-      [node], initializers: initializers, input: input, more: Wire.bytes(8, Proto.opset(1, "com.microsoft")))
+    let graph = Proto.graph(
+      [node], inputs: [input ?? Proto.value("x", 1, [2, 3])], outputs: [Proto.value("y", element)],
+      initializers: initializers)
+    return Proto.model(graph, more: Wire.bytes(8, Proto.opset(1, "com.microsoft")))
   }
 
   private func operators(_ bytes: [UInt8]) throws -> [String] {
@@ -52,7 +54,7 @@ import Testing
     let inputs = ["x", "s", "z", "w", "ws", "wz", "ys", "yz"]
     let last = model(
       "QLinearConv", inputs, [Proto.attribute("channels_last", int: 1)], initializers: [weights] + parameters,
-      input: image)
+      input: image, output: 2)
     #expect(
       try operators(last) == [
         "Transpose", "DequantizeLinear", "DequantizeLinear", "Conv", "QuantizeLinear", "Transpose",
@@ -66,7 +68,7 @@ import Testing
     let constants = [scale("s", 0.5), bytes("z", [], [0]), bytes("w", [3, 1], [1, 2, 3])]
     let known = model(
       "QLinearMatMul", inputs, initializers: constants + [scale("ws", 1)], input: Proto.value("x", 2, [2, 3]),
-      domain: "")
+      output: 2, domain: "")
     #expect(try operators(known) == ["DequantizeLinear", "DequantizeLinear", "MatMul", "QuantizeLinear"])
     let two = Proto.model(
       Proto.graph(
