@@ -5,13 +5,13 @@ import CSystem
 public struct ScatteredBytes: @unchecked Sendable {
   private enum Piece {
     case owned([UInt8])
-    /// The caller keeps them valid. `isFile`: pages of a mapped file, which may be forgotten once they are read.
-    case borrowed(UnsafeRawBufferPointer, isFile: Bool)
+    /// Bytes of the owner. `isFile`: pages of a mapped file, which may be forgotten once they are read.
+    case borrowed(UnsafeRawBufferPointer, owner: AnyObject, isFile: Bool)
 
     var count: Int {
       switch self {
       case .owned(let bytes): bytes.count
-      case .borrowed(let bytes, _): bytes.count
+      case .borrowed(let bytes, _, _): bytes.count
       }
     }
   }
@@ -25,9 +25,11 @@ public struct ScatteredBytes: @unchecked Sendable {
   /// Adds bytes at an offset that is not before the end.
   public mutating func append(_ bytes: [UInt8], at offset: Int) { append(.owned(bytes), at: offset) }
 
-  /// The same for bytes that the caller keeps valid as long as this value is used.
-  public mutating func append(borrowing bytes: UnsafeRawBufferPointer, isFile: Bool = false, at offset: Int) {
-    append(.borrowed(bytes, isFile: isFile), at: offset)
+  /// The same for bytes that are valid as long as their owner lives, which this value sees to.
+  public mutating func append(
+    borrowing bytes: UnsafeRawBufferPointer, of owner: AnyObject, isFile: Bool = false, at offset: Int
+  ) {
+    append(.borrowed(bytes, owner: owner, isFile: isFile), at: offset)
   }
 
   public mutating func append(_ other: ScatteredBytes, at offset: Int) {
@@ -59,7 +61,7 @@ public struct ScatteredBytes: @unchecked Sendable {
     for start in stride(from: 0, to: count, by: size) {
       let range = start..<min(start + size, count)
       while next < pieces.count, pieces[next].offset + pieces[next].piece.count <= start { next += 1 }
-      if next < pieces.count, case .borrowed(let bytes, let isFile) = pieces[next].piece,
+      if next < pieces.count, case .borrowed(let bytes, _, let isFile) = pieces[next].piece,
         pieces[next].offset <= start, pieces[next].offset + bytes.count >= range.upperBound
       {
         let first = start - pieces[next].offset
@@ -86,7 +88,7 @@ public struct ScatteredBytes: @unchecked Sendable {
       switch piece {
       case .owned(let bytes):
         bytes.withUnsafeBytes { place.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[source])) }
-      case .borrowed(let bytes, let isFile):
+      case .borrowed(let bytes, _, let isFile):
         let part = UnsafeRawBufferPointer(rebasing: bytes[source])
         place.copyMemory(from: part)
         if isFile { csystem_forget(part.baseAddress, UInt64(part.count)) }

@@ -37,11 +37,11 @@ public struct LayerSummary: Sendable {
 typealias ElementType = IR.ElementType
 
 extension LoweredModel {
-  /// The weight section: its pieces where they are, valid as long as this model.
+  /// The weight section: its pieces where they are.
   public var weightSection: ScatteredBytes {
     var section = ScatteredBytes()
     for (offset, storage) in weights {
-      section.append(borrowing: storage.bytes, isFile: storage.isFile, at: Int(offset))
+      section.append(borrowing: storage.bytes, of: storage, isFile: storage.isFile, at: Int(offset))
     }
     section.extend(to: Int(weightBytes))
     return section

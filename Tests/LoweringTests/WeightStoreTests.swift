@@ -1,3 +1,4 @@
+import Bundle
 import IR
 import Testing
 
@@ -14,4 +15,21 @@ import Testing
   #expect(add([1, 2, 3]) == [0, 3])
   #expect(add([1, 2, 4]) == [128, 3])
   #expect(store.chunks.count == 3 && store.size == 192)
+}
+
+/// What a bundle is written from must not depend on the lowered model's lifetime: optimized builds end that early.
+@Test func theWeightSectionKeepsItsBytes() {
+  weak var weights: TensorStorage?
+  var section: ScatteredBytes?
+  do {
+    let storage = TensorStorage(byteCount: 3) { $0.copyBytes(from: [1, 2, 3]) }
+    weights = storage
+    section =
+      LoweredModel(program: Program(), weights: [(64, storage)], weightBytes: 128, layers: [], hostCalls: [])
+      .weightSection
+  }
+  #expect(weights != nil)
+  #expect(section?.array == [UInt8](repeating: 0, count: 64) + [1, 2, 3] + [UInt8](repeating: 0, count: 61))
+  section = nil
+  #expect(weights == nil)
 }

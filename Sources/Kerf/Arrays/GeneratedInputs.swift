@@ -3,7 +3,9 @@ import IR
 /// Values for a model's inputs when nobody gives any, the same every time: floats uniform in [0, 1), integers and
 /// booleans 1, strings empty, free dimensions 1 (or their lower bound), sequences and optionals empty.
 public enum GeneratedInputs {
-  /// - Parameter limit: bytes one input may take.
+  /// - Parameters:
+  ///   - ports: the model's inputs.
+  ///   - limit: bytes one input may take.
   /// - Throws: `KerfError` where the fixed dimensions of an input ask for more.
   public static func values(for ports: [PortDescription], limit: Int = 1 << 32) throws -> [Datum?] {
     var generator = SplitMix64(seed: 0x4B45_5246)

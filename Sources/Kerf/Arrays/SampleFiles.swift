@@ -12,6 +12,7 @@ public struct SampleFiles: Sendable {
 
   /// - Parameters:
   ///   - path: what `--samples` names.
+  ///   - ports: the model's inputs.
   ///   - constants: values for all samples, in the order of the inputs, nil where the samples give one.
   ///   - carried: inputs that need no value in the samples.
   public static func open(

@@ -39,7 +39,13 @@ public struct Evaluation: Encodable, Sendable {
   public var value: Double
 
   /// Runs the model on all samples and measures one output against labels, whose first axis counts samples.
-  /// - Parameter output: index of the output.
+  /// - Parameters:
+  ///   - session: the model.
+  ///   - samples: its inputs.
+  ///   - labels: what its output should be, one per sample.
+  ///   - metric: how the two are compared.
+  ///   - output: index of the output.
+  ///   - progress: called with the number of samples that are done.
   public static func run(
     _ session: Session, _ samples: SampleSet, labels: Tensor, metric: EvaluationMetric, output: Int = 0,
     progress: ((Int) -> Void)? = nil

@@ -14,7 +14,8 @@ public struct SampleRunner {
   private var state: [Int: Datum] = [:]
 
   /// - Parameters:
-  ///   - carries: `OUTPUT=INPUT` by name.
+  ///   - session: the model.
+  ///   - texts: `OUTPUT=INPUT` by name, for each output that is fed back.
   ///   - constants: values given for all samples; for a carried input, its first value. Without one it starts as zeros.
   public init(_ session: Session, carries texts: [String], constants: [Datum?]) throws {
     self.session = session
