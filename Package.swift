@@ -65,6 +65,10 @@ let package = Package(
       ],
       swiftSettings: swift),
 
+    // The sample's own package is for users to copy; here it is built and run with the tests.
+    .executableTarget(
+      name: "CustomOperator", dependencies: ["Kerf"], path: "Samples/custom-operator/Sources/CustomOperator",
+      swiftSettings: swift),
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport", swiftSettings: swift),
     tests("IRTests", ["IR", "TestSupport"]),
     tests("PassesTests", ["Passes", "IR", "TestSupport"], exclude: ["Golden"]),

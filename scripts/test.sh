@@ -8,6 +8,13 @@ shared=${SHARED:-../shared}
 venv=.build/venv
 release=(-c release -Xswiftc -enable-testing)
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+python_with() { # PACKAGE… in the virtual environment
+  local mark=$venv/with-$(echo "$*" | tr ' ' -)
+  [ -e "$mark" ] && return
+  python3 -m venv $venv
+  $venv/bin/pip install --quiet --disable-pip-version-check numpy "$@"
+  touch "$mark"
+}
 
 step "format"
 swift format lint --strict --recursive --parallel Package.swift IR Passes Sources Tests
@@ -21,7 +28,8 @@ rm -rf "$cases"
 mkdir -p "$cases"
 KERF_DEVICE_CASES=$cases swift test "${release[@]}" --skip-build
 
-kerf=$(swift build "${release[@]}" --show-bin-path)/kerf
+products=$(swift build "${release[@]}" --show-bin-path)
+kerf=$products/kerf
 
 step "operator table"
 "$kerf" operators --markdown | diff docs/operators.md - || {
@@ -31,27 +39,21 @@ step "operator table"
 
 step "conformance"
 if [ -f "$shared/conformance/generate.py" ]; then
-  if [ ! -e $venv/onnx ]; then
-    python3 -m venv $venv
-    $venv/bin/pip install --quiet --disable-pip-version-check numpy onnx
-    touch $venv/onnx
-  fi
+  python_with onnx
   [ -d .build/conformance ] || $venv/bin/python "$shared/conformance/generate.py" --out .build/conformance >/dev/null
   "$kerf" conformance .build/conformance --manifest Tests/Conformance/manifest.txt --threads 2 --quiet
+  "$kerf" conformance .build/conformance --manifest Tests/Conformance/expanded.txt --expand all --threads 2 --quiet
 else
   echo "skipped: no generator at $shared/conformance"
 fi
 
 step "conformance of onnxruntime's operators"
-if [ ! -e $venv/onnxruntime ]; then
-  python3 -m venv $venv
-  $venv/bin/pip install --quiet --disable-pip-version-check numpy onnx onnxruntime
-  touch $venv/onnxruntime
-fi
+python_with onnx onnxruntime
 $venv/bin/python Tests/Conformance/contrib/generate.py --out .build/contrib >/dev/null
 "$kerf" conformance .build/contrib --threads 2 --quiet
+
 step "samples: custom operator"
-Samples/custom-operator/check.sh "$kerf"
+Samples/custom-operator/check.sh "$kerf" "$products/CustomOperator"
 
 step "device"
 scripts/test-device.sh "$kerf" "$cases"

@@ -33,6 +33,20 @@ public enum WorkDone: Equatable, Sendable {
   case fraction(Double)
   /// Items done.
   case count(Int, of: Int)
+
+  /// How much is done, of `total`.
+  public var amount: Double {
+    switch self {
+    case .fraction(let part): part
+    case .count(let count, _): Double(count)
+    }
+  }
+  public var total: Double {
+    switch self {
+    case .fraction: 1
+    case .count(_, let total): Double(total)
+    }
+  }
 }
 
 /// What a compilation is asked for. The defaults change no value beyond rounding: sums are reordered,

@@ -7,6 +7,8 @@ final class Progress: Sendable {
   private struct State {
     var label: String
     var start = ContinuousClock.now
+    /// What was done when this label first came.
+    var first = 0.0
     var shown: ContinuousClock.Instant?
   }
   private let state: Mutex<State>
@@ -23,14 +25,10 @@ final class Progress: Sendable {
     guard isShown else { return }
     state.withLock { state in
       let now = ContinuousClock.now
-      if label != state.label {
-        state.label = label
-        state.start = now
-        state.shown = nil
-      }
+      if label != state.label { state = State(label: label, start: now, first: done?.amount ?? 0) }
       if let shown = state.shown, shown.duration(to: now) < .milliseconds(100) { return }
       state.shown = now
-      Progress.draw(Progress.text(label, done, state.start.duration(to: now)))
+      Progress.draw(Progress.text(label, done, since: state.first, state.start.duration(to: now)))
     }
   }
 
@@ -41,27 +39,24 @@ final class Progress: Sendable {
       let now = ContinuousClock.now
       if let shown = state.shown, done != total, shown.duration(to: now) < .milliseconds(100) { return }
       state.shown = now
-      Progress.draw(Progress.text(state.label, done, total, state.start.duration(to: now)))
+      Progress.draw(Progress.text(state.label, .count(done, of: total), state.start.duration(to: now)))
     }
   }
 
   func finish() { Progress.clear() }
 
-  static func text(_ label: String, _ done: WorkDone?, _ elapsed: Duration) -> String {
-    let fraction: Double
+  /// - Parameters:
+  ///   - first: what was done before `elapsed` began; rate and time left follow from what came after.
+  static func text(_ label: String, _ done: WorkDone?, since first: Double = 0, _ elapsed: Duration) -> String {
+    guard let done, done.amount > 0 else { return "\(label) …" }
+    let rate = (done.amount - first) / max(seconds(elapsed), 1e-6)
+    let isKnown = rate > 0 && elapsed > .milliseconds(1)
+    let left = isKnown ? ", \(Format.time((done.total - done.amount) / rate)) left" : ""
     switch done {
-    case .count(let count, let total) where count > 0: return text(label, count, total, elapsed)
-    case .fraction(let part) where part > 0: fraction = part
-    default: return "\(label) …"
+    case .fraction(let part): return "\(label) \(Int(part * 100)) %" + left
+    case .count(let count, let total):
+      return "\(label) \(count)/\(total)" + (isKnown ? ", \(Format.number(rate, 1))/s" : "") + left
     }
-    let left = seconds(elapsed) * (1 - fraction) / fraction
-    return "\(label) \(Int(fraction * 100)) %, \(Format.time(left)) left"
-  }
-
-  static func text(_ label: String, _ done: Int, _ total: Int, _ elapsed: Duration) -> String {
-    let rate = Double(done) / max(seconds(elapsed), 1e-6)
-    let left = rate > 0 ? Double(total - done) / rate : 0
-    return "\(label) \(done)/\(total), \(Format.number(rate, 1))/s, \(Format.time(left)) left"
   }
 
   private static func seconds(_ duration: Duration) -> Double {
