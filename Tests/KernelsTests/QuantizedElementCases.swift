@@ -148,7 +148,9 @@ private func bounded(_ v: Int64, _ low: Int, _ high: Int) -> UInt8 { UInt8(min(m
     let x = random.bytes(n)
     return KernelCase(
       name: "\(n)", inputs: [.u8(x, [n]), .u8(table, [256])], attributes: [],
-      outputs: [.u8(x.map { table[Int($0)] }, [n])],
+      outputs: [
+        n == 8 ? .integers(x.map { Int8(bitPattern: table[Int($0)]) }, [n]) : .u8(x.map { table[Int($0)] }, [n])
+      ],
       inPlace: n == 9 ? 0 : nil)
   }
 }

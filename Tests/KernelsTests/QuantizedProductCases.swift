@@ -110,12 +110,15 @@ private let byteConvolutions: [ConvolutionShape] = [
   .init(h: 4, w: 30, c: 2, oc: 3, kernel: (1, 5), stride: (1, 3), pads: (0, 4, 0, 2)),
   .init(h: 2, w: 2, c: 4, oc: 4, pads: (3, 3, 3, 3)), .init(h: 2, w: 2, c: 4, oc: 4),
   .init(n: 0, h: 5, w: 5, c: 4, oc: 4), .init(h: 6, w: 6, c: 40, oc: 70, pads: (1, 1, 1, 1)),
+  // Winograd: odd sizes, uneven padding, panels that are not full, many channels.
+  .init(h: 9, w: 11, c: 32, oc: 20, pads: (1, 1, 1, 1)), .init(n: 2, h: 6, w: 15, c: 48, oc: 33, pads: (0, 1, 2, 1)),
+  .init(h: 5, w: 8, c: 512, oc: 16, pads: (1, 1, 1, 1)), .init(n: 3, h: 4, w: 4, c: 32, oc: 17, pads: (1, 0, 1, 0)),
 ]
 
 private let byteDepthwise: [ConvolutionShape] =
   [
     (1, (3, 3)), (3, (3, 3)), (16, (3, 3)), (17, (5, 5)), (40, (3, 3)), (63, (1, 3)), (64, (3, 3)), (65, (2, 2)),
-    (130, (3, 3)),
+    (130, (3, 3)), (300, (3, 3)),
   ].flatMap { c, kernel -> [ConvolutionShape] in
     [
       .init(h: 7, w: 9, c: c, oc: c, kernel: kernel, pads: (1, 1, 1, 1), groups: c),
@@ -194,5 +197,79 @@ private func requantized(
     floatCase(
       "\(v.shape.label) \(index % 4)", index, &random, sums: v.sums, n: v.shape.oc, dims: v.dims,
       inputs: [v.x, v.packed], attributes: v.shape.geometry + v.groupsAndChannels + [.integer(v.zero)])
+  }
+}
+
+/// Activations quantized while they are multiplied: the codes, scale and zero point of DynamicQuantizeLinear.
+private struct DynamicCodes {
+  var codes: [Int64]
+  var scale: Float
+  var zero: Int64
+
+  init(_ x: [Float]) {
+    let least = min(0, x.min() ?? 0)
+    let most = max(0, x.max() ?? 0)
+    let step = most == least ? 1 : (most - least) / 255
+    func code(_ v: Float, _ zero: Int64) -> Int64 {
+      min(max(Int64((v / step).rounded(.toNearestOrEven)) + zero, 0), 255)
+    }
+    let origin = code(-least, 0)
+    (scale, zero, codes) = (step, origin, x.map { code($0, origin) })
+  }
+
+  /// Scaled sums with a bias and a limit at 0: the same bits everywhere.
+  func results(_ sums: [Int64], _ scales: [Float], _ bias: [Float]) -> [Float] {
+    let n = scales.count
+    return sums.enumerated().map { i, sum in
+      let product = Float(Int32(sum)) * (scale * scales[i % n])
+      return max(product + bias[i % n], 0)
+    }
+  }
+}
+
+@Sendable func dynamicProductCases() -> [KernelCase] {
+  var random = TestRandom(111)
+  return [(1, 1, 1), (3, 7, 20), (5, 64, 16), (20, 33, 35), (0, 4, 4), (2, 130, 3)].map { m, k, n in
+    let a = random.floats(m * k, -2, 1)
+    let w = random.bytes(k * n).map { Int8(bitPattern: $0) }
+    let q = DynamicCodes(a)
+    let (scales, bias) = (random.floats(n), random.floats(n))
+    let sums = Grid.each([m, n]) { at in
+      (0..<k).reduce(Int64(0)) { $0 + (q.codes[at[0] * k + $1] - q.zero) * Int64(w[$1 * n + at[1]]) }
+    }
+    let packed = TestTensor.packed(kerf_pack_gemm_s8_size(Int64(k), Int64(n))) {
+      kerf_pack_gemm_s8(Int64(k), Int64(n), 0, w, $0)
+    }
+    return KernelCase(
+      name: "\(m)x\(k)x\(n)", inputs: [.f32(a, [m, k]), packed, .f32(scales, [n]), .f32(bias, [n]), .none],
+      attributes: [.integer(k), .integer(n), .integer(KERF_UNARY_RELU), 0.0, 0.0, 0],
+      outputs: [.f32(q.results(sums, scales, bias), [m, n])], absolute: 0, relative: 0)
+  }
+}
+
+@Sendable func dynamicConvolutionCases() -> [KernelCase] {
+  var random = TestRandom(112)
+  return byteConvolutions.map { shape in
+    let x = random.floats(shape.n * shape.h * shape.w * shape.c, -1, 3)
+    let w = random.bytes(shape.oc * shape.c / shape.groups * shape.kernel.0 * shape.kernel.1)
+      .map { Int8(bitPattern: $0) }
+    let q = DynamicCodes(x)
+    let (scales, bias) = (random.floats(shape.oc), random.floats(shape.oc))
+    let sums = shape.integerSums(q.codes.map { $0 - q.zero }, w.map(Int64.init))
+    let sizes = (Int64(shape.oc), Int64(shape.c / shape.groups), Int64(shape.kernel.0), Int64(shape.kernel.1))
+    let packed = TestTensor.packed(
+      kerf_pack_conv2d_s8_size(sizes.0, sizes.1, sizes.2, sizes.3, Int64(shape.groups))
+    ) {
+      kerf_pack_conv2d_s8(sizes.0, sizes.1, sizes.2, sizes.3, Int64(shape.groups), w, $0)
+    }
+    return KernelCase(
+      name: shape.label,
+      inputs: [
+        .f32(x, [shape.n, shape.h, shape.w, shape.c]), packed, .f32(scales, [shape.oc]), .f32(bias, [shape.oc]), .none,
+      ],
+      attributes: shape.geometry + [
+        .integer(shape.groups), .integer(shape.oc), .integer(KERF_UNARY_RELU), 0.0, 0.0, 0,
+      ],
+      outputs: [.f32(q.results(sums, scales, bias), [shape.n, shape.oh, shape.ow, shape.oc])], absolute: 0, relative: 0)
   }
 }

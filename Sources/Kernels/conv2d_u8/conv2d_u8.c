@@ -1,20 +1,29 @@
 // CONV2D_U8_U8, CONV2D_U8_F32: x u8[N,H,W,C] with packed s8 weights; geometry, groups (ONNX QLinearConv, and Conv after
 // quantization). Padding counts as the zero point.
 #include "conv2d_u8.h"
+#include "winograd_u8.h"
 
 enum { GROUPS = 10, CHANNELS = 11, X_ZERO = 12, REST = 13 };
 
-static int check_conv(const kerf_call *c, int32_t y_type, uint64_t *scratch) {
+int kerf_conv_u8_prepare(const kerf_call *c, uint64_t *scratch) {
   const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
   kerf_geometry g;
   int64_t k, groups = kerf_int(c, GROUPS), oc = kerf_int(c, CHANNELS);
-  KERF_REQUIRE(x->type == KERF_U8 && y->type == y_type, KERF_BAD_TYPE);
   KERF_TRY(kerf_read_geometry(c, 0, &g));
   KERF_TRY(kerf_conv_u8_check(x, y, &g, groups, oc, &k));
   KERF_TRY(kerf_check_packed(c->inputs[1], kerf_conv_u8_packed_size(oc, x->dims[3] / groups, g.kh, g.kw, groups)));
   bool filled = !kerf_conv_u8_direct(x, &g, groups);
   *scratch = kerf_q8_scratch(kerf_span(y, 0, 3), oc / groups, k, groups, filled);
+  if (kerf_winograd_u8_fits(x, y, &g, groups)) {
+    const uint64_t bytes = kerf_winograd_u8_scratch(x, y);
+    *scratch = *scratch > bytes ? *scratch : bytes;
+  }
   return KERF_OK;
+}
+
+static int check_conv(const kerf_call *c, int32_t y_type, uint64_t *scratch) {
+  KERF_REQUIRE(c->inputs[0]->type == KERF_U8 && c->outputs[0]->type == y_type, KERF_BAD_TYPE);
+  return kerf_conv_u8_prepare(c, scratch);
 }
 
 int kerf_prepare_conv2d_u8_u8(const kerf_call *c, uint64_t *scratch) {
@@ -31,6 +40,13 @@ int kerf_prepare_conv2d_u8_f32(const kerf_call *c, uint64_t *scratch) {
   return kerf_q8_check_scaling(c, 2, REST, kerf_int(c, CHANNELS));
 }
 
+void kerf_conv_u8_run(const kerf_call *c, const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch) {
+  const kerf_conv_u8 *source = g->source;
+  const bool winograd = kerf_winograd_u8_fits(c->inputs[0], c->outputs[0], &source->geometry, g->groups);
+  if (isa->wide && winograd) kerf_winograd_u8_run(g, isa, scratch, c->pool);
+  else kerf_q8_run(g, isa, scratch, c->pool);
+}
+
 static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
   kerf_conv_u8 source = {.zero = (uint8_t)kerf_int(c, X_ZERO)};
   (void)kerf_read_geometry(c, 0, &source.geometry);
@@ -38,7 +54,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
   g.packed = c->inputs[1]->data;
   if (to_float) kerf_q8_read_scaling(c, 2, REST, &g);
   else kerf_q8_read_requantization(c, 2, REST, &g);
-  kerf_q8_run(&g, isa, c->scratch, c->pool);
+  kerf_conv_u8_run(c, &g, isa, c->scratch);
   return KERF_OK;
 }
 

@@ -20,6 +20,10 @@ int kerf_conv_u8_check(const kerf_tensor *x, const kerf_tensor *y, const kerf_ge
                        int64_t *k);
 /// Whether rows of A are pixels of x, so that nothing has to be filled.
 bool kerf_conv_u8_direct(const kerf_tensor *x, const kerf_geometry *g, int64_t groups);
+/// Checks x, packed weights and y of a call with geometry, groups and channels as its first attributes.
+int kerf_conv_u8_prepare(const kerf_call *c, uint64_t *scratch);
+/// Runs the product of such a call the fastest way.
+void kerf_conv_u8_run(const kerf_call *c, const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch);
 /// The product of a convolution but for packed weights and outputs.
 kerf_q8 kerf_conv_u8_product(const kerf_tensor *x, const kerf_tensor *y, int64_t groups, kerf_conv_u8 *source);
 void kerf_conv_u8_fill(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld);

@@ -63,22 +63,39 @@ static void fill_line(const kerf_conv_u8 *s, const uint8_t *line, int64_t iw, ui
   }
 }
 
-static void fill_window(const kerf_conv_u8 *s, int64_t group, int64_t pixel, uint8_t *dst) {
+/// Whether the window at that place lies inside x, its lines each one run of memory.
+static bool is_inside(const kerf_conv_u8 *s, int64_t ih, int64_t iw) {
   const kerf_geometry *g = &s->geometry;
-  int64_t ow = pixel % s->ow, oh = pixel / s->ow % s->oh, image = pixel / s->ow / s->oh;
-  int64_t ih = oh * g->sh - g->pt, iw = ow * g->sw - g->pl, run = g->kw * s->cpg;
-  const uint8_t *x = s->x + image * s->h * s->w * s->c + group * s->cpg;
+  return s->cpg == s->c && g->dw == 1 && ih >= 0 && ih + (g->kh - 1) * g->dh < s->h && iw >= 0 && iw + g->kw <= s->w;
+}
+
+static void fill_window(const kerf_conv_u8 *s, const uint8_t *x, int64_t ih, int64_t iw, uint8_t *dst) {
+  const kerf_geometry *g = &s->geometry;
+  const int64_t run = g->kw * s->cpg, line = s->w * s->c;
+  if (is_inside(s, ih, iw)) {
+    x += ih * line + iw * s->c;
+    for (int64_t kh = 0; kh < g->kh; kh++, x += g->dh * line, dst += run) kerf_small_copy(dst, x, run);
+    return;
+  }
   for (int64_t kh = 0; kh < g->kh; kh++, ih += g->dh, dst += run) {
-    if (ih >= 0 && ih < s->h) fill_line(s, x + ih * s->w * s->c, iw, dst);
+    if (ih >= 0 && ih < s->h) fill_line(s, x + ih * line, iw, dst);
     else memset(dst, s->zero, (size_t)run);
   }
 }
 
 void kerf_conv_u8_fill(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld) {
   const kerf_conv_u8 *s = g->source;
+  const int64_t image = s->h * s->w * s->c;
+  int64_t ow = row % s->ow, oh = row / s->ow % s->oh;
+  const uint8_t *x = s->x + row / s->ow / s->oh * image + group * s->cpg;
   for (int64_t r = 0; r < rows; r++, dst += ld) {
     memset(dst + ld - 4, 0, 4);
-    fill_window(s, group, row + r, dst);
+    fill_window(s, x, oh * s->geometry.sh - s->geometry.pt, ow * s->geometry.sw - s->geometry.pl, dst);
     if (s->flip) for (int64_t i = 0; i < g->k; i++) dst[i] ^= s->flip;
+    if (++ow < s->ow) continue;
+    ow = 0;
+    if (++oh < s->oh) continue;
+    oh = 0;
+    x += image;
   }
 }

@@ -53,6 +53,8 @@ V vf vfloat(vi a) { return _mm512_cvtepi32_ps(a); }
 V vf vasf(vi a) { return _mm512_castsi512_ps(a); }
 V vi vasi(vf a) { return _mm512_castps_si512(a); }
 V vi viset(int32_t x) { return _mm512_set1_epi32(x); }
+/// VW signed bytes, widened.
+V vi vibytes(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
 V vi viadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
 V vi visub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 V vi viand(vi a, vi b) { return _mm512_and_si512(a, b); }

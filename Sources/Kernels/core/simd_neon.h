@@ -51,6 +51,11 @@ V vf vfloat(vi a) { return vcvtq_f32_s32(a); }
 V vf vasf(vi a) { return vreinterpretq_f32_s32(a); }
 V vi vasi(vf a) { return vreinterpretq_s32_f32(a); }
 V vi viset(int32_t x) { return vdupq_n_s32(x); }
+V vi vibytes(const int8_t *p) {
+  int32_t four;
+  memcpy(&four, p, 4);
+  return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8((uint64_t)(uint32_t)four))));
+}
 V vi viadd(vi a, vi b) { return vaddq_s32(a, b); }
 V vi visub(vi a, vi b) { return vsubq_s32(a, b); }
 V vi viand(vi a, vi b) { return vandq_s32(a, b); }

@@ -51,6 +51,7 @@ V vf vfloor(vf a) { const vf r = vround(a); return vsigned_like(r - vkeep(vlt(a,
 V vf vceil(vf a) { const vf r = vround(a); return vsigned_like(r + vkeep(vlt(r, a), vset(1)), a); }
 V vi vint(vf a) { return __builtin_convertvector(a, vi); }
 V vf vfloat(vi a) { return __builtin_convertvector(a, vf); }
+V vi vibytes(const int8_t *p) { return (vi){p[0], p[1], p[2], p[3]}; }
 V vi viadd(vi a, vi b) { return a + b; }
 V vi visub(vi a, vi b) { return a - b; }
 V vi viand(vi a, vi b) { return a & b; }

@@ -4,11 +4,12 @@
 
 #include "../common/slots.h"
 
-enum { X_ZERO = 10, TAPS_BYTES = 16 << 10, MAX_PIXELS = 64 };
+enum { X_ZERO = 10, TAPS_BYTES = 16 << 10, MAX_PIXELS = 64, LEAST_TASKS = 8, CHUNK = 64 };
 
-/// Scratch: a pixel of zero points, then slots with the pointers of a strip and the weights of its channels.
+/// Scratch: a pixel of zero points, then slots with the pointers of a strip and the weights of its channels. A task is a
+/// strip of pixels, over the ends of lines, and a chunk of channels.
 typedef struct plan {
-  int64_t taps, groups, pixels, strips, tasks, slots;
+  int64_t taps, groups, pixels, strips, chunk, chunks, tasks, slots;
   int64_t zero_bytes, taps_bytes, slot_bytes;
 } plan;
 
@@ -16,9 +17,13 @@ static plan make_plan(const kerf_tensor *y, const kerf_geometry *g) {
   plan p = {.taps = g->kh * g->kw};
   p.groups = kerf_ceil_div(p.taps, 4);
   int64_t row = p.groups * 4 * (int64_t)sizeof(uint8_t *);
-  p.pixels = kerf_max(1, kerf_min(TAPS_BYTES / row, kerf_min(MAX_PIXELS, y->dims[2])));
-  p.strips = kerf_ceil_div(y->dims[2], p.pixels);
-  p.tasks = y->dims[0] * y->dims[1] * p.strips;
+  const int64_t all = kerf_span(y, 0, 3), most = kerf_max(1, kerf_min(TAPS_BYTES / row, MAX_PIXELS));
+  p.pixels = kerf_max(kerf_ceil_div(all, kerf_max(kerf_ceil_div(all, most), 1)), 1);
+  p.strips = kerf_ceil_div(all, p.pixels);
+  p.chunk = kerf_ceil_div(y->dims[3], kerf_ceil_div(LEAST_TASKS, kerf_max(p.strips, 1)));
+  p.chunk = kerf_max(kerf_ceil_div(p.chunk, CHUNK), 1) * CHUNK;
+  p.chunks = kerf_ceil_div(y->dims[3], p.chunk);
+  p.tasks = p.strips * p.chunks;
   p.slots = kerf_min(p.tasks, KERF_SLOTS);
   p.zero_bytes = (int64_t)kerf_align((uint64_t)y->dims[3]);
   p.taps_bytes = (int64_t)kerf_align((uint64_t)(p.pixels * row));
@@ -56,8 +61,8 @@ void kerf_dw_strip_run(const kerf_dw_strip *s, kerf_dw_sum_fn sum, const kerf_q8
   enum { ROWS = 8 };
   _Alignas(64) int32_t acc[ROWS * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
-  for (int64_t channel = 0; channel < s->channels; channel += 16) {
-    const int count = (int)kerf_min(16, s->channels - channel);
+  for (int64_t channel = s->first; channel < s->last; channel += 16) {
+    const int count = (int)kerf_min(16, s->last - channel);
     kerf_dw_columns(s, channel, count, &columns);
     for (int64_t pixel = 0; pixel < s->pixels; pixel += ROWS) {
       const int rows = (int)kerf_min(ROWS, s->pixels - pixel);
@@ -106,27 +111,48 @@ static void fill_taps(const job *j, int64_t line, int64_t ow, int64_t n, const u
   }
 }
 
+static void look_up(const kerf_dw_strip *s, const uint8_t *table) {
+  if (!table) return;
+  for (int64_t i = 0; i < s->pixels; i++) {
+    uint8_t *y = s->y + i * s->channels;
+    for (int64_t c = s->first; c < s->last; c++) y[c] = table[y[c]];
+  }
+}
+
+/// Pointers to the taps of `n` pixels of y from `pixel` on.
+static void fill_strip(const job *j, int64_t pixel, int64_t n, const uint8_t **taps) {
+  const int64_t width = j->call->outputs[0]->dims[2];
+  while (n > 0) {
+    const int64_t ow = pixel % width, count = kerf_min(width - ow, n);
+    fill_taps(j, pixel / width, ow, count, taps);
+    pixel += count;
+    taps += count;
+    n -= count;
+  }
+}
+
 static void run_slot(void *context, int64_t index) {
   job *j = context;
   const plan *p = &j->p;
   const kerf_tensor *y = j->call->outputs[0];
-  const int64_t channels = y->dims[3], width = y->dims[2];
+  const int64_t channels = y->dims[3], all = kerf_span(y, 0, 3);
   int slot = kerf_take_slot(&j->taken);
   uint8_t *memory = j->zero + p->zero_bytes + slot * p->slot_bytes;
   const uint8_t **taps = (const uint8_t **)(void *)memory;
-  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .groups = p->groups, .channels = channels,
+  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .tap_count = p->taps, .groups = p->groups, .channels = channels,
                      .packed = j->parameters.packed,
                      .bias = j->parameters.bias, .multiplier = j->parameters.multiplier,
                      .shift = j->parameters.shift, .output = &j->parameters.output,
                      .x_zero = j->parameters.x_zero, .weights = (int8_t *)memory + p->taps_bytes};
   for (int64_t task = p->tasks * index / p->slots; task < p->tasks * (index + 1) / p->slots; task++) {
-    int64_t line = task / p->strips, ow = task % p->strips * p->pixels;
-    s.pixels = kerf_min(p->pixels, width - ow);
-    s.y = (uint8_t *)y->data + (line * width + ow) * channels;
-    fill_taps(j, line, ow, s.pixels, taps);
+    const int64_t pixel = task / p->chunks * p->pixels;
+    s.first = task % p->chunks * p->chunk;
+    s.last = kerf_min(s.first + p->chunk, channels);
+    s.pixels = kerf_min(p->pixels, all - pixel);
+    s.y = (uint8_t *)y->data + pixel * channels;
+    fill_strip(j, pixel, s.pixels, taps);
     j->strip(&s);
-    const uint8_t *table = j->parameters.output.table;
-    if (table) for (int64_t i = 0; i < s.pixels * channels; i++) s.y[i] = table[s.y[i]];
+    look_up(&s, j->parameters.output.table);
   }
   kerf_give_slot(&j->taken, slot);
 }

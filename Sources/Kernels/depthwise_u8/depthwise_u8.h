@@ -7,10 +7,11 @@
 
 #include "../gemm_u8/gemm_u8.h"
 
-/// Pixels of one output line.
+/// Some pixels of the output, and channels first ..< last of them.
 typedef struct kerf_dw_strip {
   const uint8_t *const *taps;  // [groups * 4][ld] pixels of x, or of zero points
-  int64_t ld, pixels, groups, channels;
+  int64_t ld, pixels, tap_count, groups, channels;
+  int64_t first, last;  // first is a multiple of 64
   const uint8_t *packed;
   const int32_t *bias, *multiplier, *shift;
   const kerf_q8_output *output;

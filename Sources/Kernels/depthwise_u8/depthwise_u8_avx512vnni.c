@@ -58,8 +58,8 @@ INLINE void sum64(const kerf_dw_strip *s, const uint8_t *const *taps, int64_t ch
 
 TARGET static void strip(const kerf_dw_strip *s) {
   const kerf_bounds bounds = kerf_load_bounds(s->output);
-  for (int64_t channel = 0; channel < s->channels; channel += BLOCK) {
-    const int count = (int)kerf_min(BLOCK, s->channels - channel);
+  for (int64_t channel = s->first; channel < s->last; channel += BLOCK) {
+    const int count = (int)kerf_min(BLOCK, s->last - channel);
     const __mmask64 mask = count == BLOCK ? ~(__mmask64)0 : ((__mmask64)1 << count) - 1;
     kerf_lanes lanes[4];
     order_weights(s, channel / BLOCK);

@@ -1,6 +1,6 @@
 // DYNAMIC_QUANTIZE: x f32 -> y u8, scale f32 [], zero_point u8 [] (ONNX DynamicQuantizeLinear). The range is that of x
 // and 0; NaN does not count for it. Where x is all zeros the scale is 1.
-#include "../quantize/quantize.h"
+#include "dynamic_quantize.h"
 
 KERF_NO_CONTRACT
 
@@ -52,21 +52,31 @@ KERF_INLINE void quantize(const job *j, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) j->y[i] = (uint8_t)kerf_quantize_one(j->x[i], scale, zero, 0, 255);
 }
 
-static int run(const kerf_call *c, kerf_range_fn range, float least, float greatest) {
-  job j = {c->inputs[0]->data, c->outputs[0]->data, (greatest - least) / 255.0f, 0};
+static void run(const float *x, int64_t n, float least, float greatest, uint8_t *y, float *scale, int32_t *zero,
+                kerf_pool *pool, kerf_range_fn range) {
+  job j = {x, y, (greatest - least) / 255.0f, 0};
   if (j.scale == 0) j.scale = 1;
   j.zero = kerf_quantize_one(-least, j.scale, 0, 0, 255);
-  *(float *)c->outputs[1]->data = j.scale;
-  *(uint8_t *)c->outputs[2]->data = (uint8_t)j.zero;
-  kerf_ranges(c->pool, kerf_elements(c->inputs[0]), 32768, range, &j);
+  *scale = j.scale;
+  *zero = j.zero;
+  kerf_ranges(pool, n, 32768, range, &j);
+}
+
+static int run_call(const kerf_call *c, kerf_dynamic_quantize_fn quantize_all) {
+  int32_t zero;
+  quantize_all(c->inputs[0]->data, kerf_elements(c->inputs[0]), c->outputs[0]->data, c->outputs[1]->data, &zero,
+               c->pool);
+  *(uint8_t *)c->outputs[2]->data = (uint8_t)zero;
   return KERF_OK;
 }
 
-#define VARIANT(set, target)                                                                     \
-  target static void range_##set(void *j, int64_t begin, int64_t end) { quantize(j, begin, end); } \
-  target int kerf_run_dynamic_quantize_##set(const kerf_call *c) {                               \
-    float least, greatest;                                                                       \
-    find_range(c->inputs[0]->data, kerf_elements(c->inputs[0]), &least, &greatest);              \
-    return run(c, range_##set, least, greatest);                                                 \
-  }
+#define VARIANT(set, target)                                                                                     \
+  target static void range_##set(void *j, int64_t begin, int64_t end) { quantize(j, begin, end); }               \
+  target void kerf_dynamic_quantize_##set(const float *x, int64_t n, uint8_t *y, float *scale, int32_t *zero,    \
+                                          kerf_pool *pool) {                                                     \
+    float least, greatest;                                                                                       \
+    find_range(x, n, &least, &greatest);                                                                         \
+    run(x, n, least, greatest, y, scale, zero, pool, range_##set);                                               \
+  }                                                                                                              \
+  int kerf_run_dynamic_quantize_##set(const kerf_call *c) { return run_call(c, kerf_dynamic_quantize_##set); }
 KERF_VARIANTS(VARIANT)

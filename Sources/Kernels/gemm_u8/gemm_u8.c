@@ -69,15 +69,15 @@ static void fill_rows(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows
   }
 }
 
+kerf_q8 kerf_q8_matrix(int64_t m, int64_t n, int64_t k, const uint8_t *a, const void *packed) {
+  kerf_q8 g = {.m = m, .n = n, .k = k, .groups = 1, .packed = packed, .a = a, .lda = k, .source = a};
+  g.fill = k % 4 == 0 ? NULL : fill_rows;
+  return g;
+}
+
 static kerf_q8 make_product(const kerf_call *c) {
   const kerf_tensor *a = c->inputs[0];
-  kerf_q8 g = {.n = kerf_int(c, 1), .k = kerf_int(c, 0), .groups = 1, .packed = c->inputs[1]->data};
-  g.m = kerf_span(a, 0, a->rank - 1);
-  g.lda = g.k;
-  g.a = a->data;
-  g.fill = g.k % 4 == 0 ? NULL : fill_rows;
-  g.source = a->data;
-  return g;
+  return kerf_q8_matrix(kerf_span(a, 0, a->rank - 1), kerf_int(c, 1), kerf_int(c, 0), a->data, c->inputs[1]->data);
 }
 
 int kerf_prepare_gemm_u8_u8(const kerf_call *c, uint64_t *scratch) {

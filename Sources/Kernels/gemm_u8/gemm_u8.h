@@ -23,6 +23,9 @@ typedef struct kerf_q8_output {
   const uint8_t *table;
 } kerf_q8_output;
 
+/// Micro-kernels on 16-bit operands (gemm_u8_wide.h).
+typedef struct kerf_q8_wide kerf_q8_wide;
+
 /// The micro-kernels of one instruction set. acc is [rows][32].
 typedef struct kerf_q8_isa {
   int rows;        // of a full tile
@@ -36,8 +39,10 @@ typedef struct kerf_q8_isa {
   /// y[r][c] = (float)(acc + init) * scale + bias.
   void (*scale)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
   kerf_unary_fn unary;
+  const kerf_q8_wide *wide;  // NULL: products of any size run on `tile`
 } kerf_q8_isa;
 
+extern const kerf_q8_wide kerf_q8_wide_avx2;
 extern const kerf_q8_isa kerf_q8_portable, kerf_q8_avx2, kerf_q8_avx512vnni, kerf_q8_neon, kerf_q8_dotprod;
 
 void kerf_q8_requantize_portable(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
@@ -69,6 +74,9 @@ struct kerf_q8 {
   int residual_mode;
   kerf_act act;
 };
+
+/// The product of a plain matrix a[m, k], but for the output.
+kerf_q8 kerf_q8_matrix(int64_t m, int64_t n, int64_t k, const uint8_t *a, const void *packed);
 
 /// Bytes of packed B; 0 when out of range.
 uint64_t kerf_q8_packed_size(int64_t k, int64_t n);

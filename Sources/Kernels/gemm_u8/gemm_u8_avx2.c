@@ -1,17 +1,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "gemm_u8.h"
+#include "gemm_u8_avx2.h"
 
 KERF_NO_CONTRACT
-
-#define TARGET __attribute__((target("avx2,fma")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 64")
-#endif
 
 /// Both operands widened to 16 bits, so that no product or sum of two saturates. c[r][q] holds two partial sums for
 /// each of the columns 4q ... 4q + 3.
@@ -50,60 +42,54 @@ TARGET static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, 
   }
 }
 
-/// Per 8 columns: the even and the odd 64-bit lanes of the parameters; `top` is what the logical shift of the biased
-/// number has too much.
-typedef struct lanes {
-  __m256i init, m_even, m_odd, s_even, s_odd, r_even, r_odd, top_even, top_odd;
-} lanes;
-
-INLINE lanes load_lanes(const kerf_q8_columns *p, int at) {
-  const __m256i low = _mm256_set1_epi64x(0xffffffff), one = _mm256_set1_epi64x(1);
-  const __m256i top = _mm256_set1_epi64x(INT64_MIN);
-  __m256i m = _mm256_loadu_si256((const __m256i *)(const void *)(p->multiplier + at));
-  __m256i s = _mm256_loadu_si256((const __m256i *)(const void *)(p->shift + at));
-  lanes l = {.init = _mm256_loadu_si256((const __m256i *)(const void *)(p->init + at))};
-  l.m_even = m;
-  l.m_odd = _mm256_srli_epi64(m, 32);
-  l.s_even = _mm256_and_si256(s, low);
-  l.s_odd = _mm256_srli_epi64(s, 32);
-  l.r_even = _mm256_sllv_epi64(one, _mm256_sub_epi64(l.s_even, one));
-  l.r_odd = _mm256_sllv_epi64(one, _mm256_sub_epi64(l.s_odd, one));
-  l.top_even = _mm256_srlv_epi64(top, l.s_even);
-  l.top_odd = _mm256_srlv_epi64(top, l.s_odd);
-  return l;
+TARGET static void requantize_any(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
+                                  const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
+  const kerf_bounds b = kerf_load_bounds(o);
+  for (int at = 0; at < columns; at += 8) {
+    const kerf_lanes l = kerf_load_lanes(p, at);
+    const int n = columns - at < 8 ? columns - at : 8;
+    for (int r = 0; r < rows; r++) {
+      const __m256i v = kerf_requantize_any(kerf_load8(acc + r * KERF_Q8_TILE + at), &l, &b);
+      const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+      kerf_store_bytes(y + r * ldy + at, _mm_packus_epi16(words, words), n);
+    }
+  }
 }
 
-/// clamp((acc * m + r) >> s): the arithmetic shift is a logical one of the number plus 2^63.
-INLINE __m256i shift_clamp(__m256i acc, __m256i m, __m256i r, __m256i s, __m256i top, __m256i low, __m256i high) {
-  __m256i v = _mm256_add_epi64(_mm256_mul_epi32(acc, m), r);
-  v = _mm256_srlv_epi64(_mm256_xor_si256(v, _mm256_set1_epi64x(INT64_MIN)), s);
-  v = _mm256_sub_epi64(v, top);
-  v = _mm256_blendv_epi8(v, low, _mm256_cmpgt_epi64(low, v));
-  return _mm256_blendv_epi8(v, high, _mm256_cmpgt_epi64(v, high));
+/// Sixteen columns of two rows as bytes, a row in each half.
+INLINE __m256i requantize_rows(const int32_t *first, const int32_t *second, const kerf_lanes l[2],
+                               const kerf_bounds *b) {
+  const __m256i a = _mm256_packs_epi32(kerf_requantize_upper(kerf_load8(first), l, b),
+                                       kerf_requantize_upper(kerf_load8(first + 8), l + 1, b));
+  const __m256i c = _mm256_packs_epi32(kerf_requantize_upper(kerf_load8(second), l, b),
+                                       kerf_requantize_upper(kerf_load8(second + 8), l + 1, b));
+  // In each half: four columns of the first row, the four eight further on, and the same of the second row.
+  return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, c), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-INLINE __m128i requantize8(__m256i acc, const lanes *l, __m256i low, __m256i high, __m256i zero) {
-  acc = _mm256_add_epi32(acc, l->init);
-  __m256i even = shift_clamp(acc, l->m_even, l->r_even, l->s_even, l->top_even, low, high);
-  __m256i odd = shift_clamp(_mm256_srli_epi64(acc, 32), l->m_odd, l->r_odd, l->s_odd, l->top_odd, low, high);
-  __m256i y = _mm256_add_epi32(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa), zero);
-  __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
-  return _mm_packus_epi16(words, words);
+INLINE void requantize_panel(int rows, int n, const int32_t *acc, const kerf_lanes l[2], const kerf_q8_output *o,
+                             uint8_t *y, int64_t ldy) {
+  const kerf_bounds b = kerf_load_bounds(o);
+  const __m256i least = _mm256_set1_epi8((char)o->y_min), most = _mm256_set1_epi8((char)o->y_max);
+  for (int r = 0; r < rows; r += 2) {
+    const int next = r + 1 < rows ? r + 1 : r;
+    __m256i bytes = requantize_rows(acc + r * KERF_Q8_TILE, acc + next * KERF_Q8_TILE, l, &b);
+    bytes = _mm256_min_epu8(_mm256_max_epu8(bytes, least), most);
+    kerf_store_bytes(y + r * ldy, _mm256_castsi256_si128(bytes), n);
+    kerf_store_bytes(y + next * ldy, _mm256_extracti128_si256(bytes, 1), n);
+  }
 }
 
 TARGET static void requantize(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
                               const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
-  const __m256i low = _mm256_set1_epi64x(o->y_min - o->y_zero), high = _mm256_set1_epi64x(o->y_max - o->y_zero);
-  const __m256i zero = _mm256_set1_epi32(o->y_zero);
-  for (int at = 0; at < columns; at += 8) {
-    const lanes l = load_lanes(p, at);
-    const int n = columns - at < 8 ? columns - at : 8;
-    for (int r = 0; r < rows; r++) {
-      __m256i sum = _mm256_loadu_si256((const __m256i *)(const void *)(acc + r * KERF_Q8_TILE + at));
-      int64_t bytes = _mm_cvtsi128_si64(requantize8(sum, &l, low, high, zero));
-      if (n == 8) memcpy(y + r * ldy + at, &bytes, 8);
-      else memcpy(y + r * ldy + at, &bytes, (size_t)n);
+  for (int at = 0; at < columns; at += 16) {
+    const kerf_lanes l[2] = {kerf_load_lanes(p, at), kerf_load_lanes(p, at + 8)};
+    const int n = columns - at < 16 ? columns - at : 16;
+    if (!kerf_shifts_upper(l) || !kerf_shifts_upper(l + 1)) {
+      requantize_any(rows, columns, acc, p, o, y, ldy);
+      return;
     }
+    requantize_panel(rows, n, acc + at, l, o, y + at, ldy);
   }
 }
 
@@ -125,5 +111,5 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, requantize, scale, kerf_unary_avx2};
+const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, requantize, scale, kerf_unary_avx2, &kerf_q8_wide_avx2};
 #endif

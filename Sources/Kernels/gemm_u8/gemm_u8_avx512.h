@@ -38,11 +38,17 @@ INLINE kerf_lanes kerf_load_lanes(const int32_t *init, const int32_t *multiplier
   return l;
 }
 
+/// Products of the even 32-bit lanes; see gemm_u8_avx2.h for the barrier.
+INLINE __m512i kerf_multiply(__m512i a, __m512i m) {
+  __asm__("" : "+v"(m));
+  return _mm512_mul_epi32(a, m);
+}
+
 /// Sixteen results of 0 ... 255, in 32 bits each.
 INLINE __m512i kerf_requantize_lanes(__m512i acc, const kerf_lanes *l, const kerf_bounds *b) {
   acc = _mm512_add_epi32(acc, l->init);
-  __m512i even = _mm512_add_epi64(_mm512_mul_epi32(acc, l->m_even), l->r_even);
-  __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(acc, 32), l->m_odd), l->r_odd);
+  __m512i even = _mm512_add_epi64(kerf_multiply(acc, l->m_even), l->r_even);
+  __m512i odd = _mm512_add_epi64(kerf_multiply(_mm512_srli_epi64(acc, 32), l->m_odd), l->r_odd);
   even = _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(even, l->s_even), b->low), b->high);
   odd = _mm512_min_epi64(_mm512_max_epi64(_mm512_srav_epi64(odd, l->s_odd), b->low), b->high);
   return _mm512_add_epi32(_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32)), b->zero);

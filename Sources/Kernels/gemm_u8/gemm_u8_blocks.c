@@ -2,7 +2,7 @@
 //
 // The tasks depend on the shape alone. A task that gathers its rows does so into a slot of the scratch; there are as
 // many slots as tasks can run at once.
-#include "gemm_u8.h"
+#include "gemm_u8_wide.h"
 
 #include "../common/slots.h"
 
@@ -35,8 +35,10 @@ static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups) {
 }
 
 uint64_t kerf_q8_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled) {
-  plan p = make_plan(m, n, k, groups);
-  return filled ? (uint64_t)p.slots * kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld)) : 0;
+  const plan p = make_plan(m, n, k, groups);
+  const uint64_t bytes = filled ? (uint64_t)p.slots * kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld)) : 0;
+  const uint64_t wide = kerf_q8_is_wide(m) ? kerf_q8_wide_scratch(m, n, k, groups, filled) : 0;
+  return bytes > wide ? bytes : wide;
 }
 
 typedef struct job {
@@ -48,8 +50,8 @@ typedef struct job {
   uint32_t taken;  // slots in use, as a mask
 } job;
 
-static void load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
-                         kerf_q8_columns *p) {
+void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
+                          kerf_q8_columns *p) {
   const int32_t *sums = (const int32_t *)(const void *)(g->packed + group * g->packed_group) + column;
   int64_t at = group * g->n + column;
   uint32_t correction = (uint32_t)(isa->offset - g->x_zero);
@@ -60,7 +62,7 @@ static void load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group
       p->init[c] = (int32_t)((uint32_t)p->init[c] + (uint32_t)g->bias[at + c]);
       p->multiplier[c] = g->multiplier[at + c];
     }
-    for (int c = 0; c < KERF_Q8_TILE; c++) p->shift[c] = c < columns ? kerf_q8_shift(g->shift[at + c]) : 1;
+    for (int c = 0; c < KERF_Q8_TILE; c++) p->shift[c] = c < columns ? kerf_q8_shift(g->shift[at + c]) : 32;
   } else if (g->y_f32) {
     memcpy(p->scale, g->scale + at, (size_t)columns * sizeof(float));
     if (g->bias_f32) memcpy(p->bias, g->bias_f32 + at, (size_t)columns * sizeof(float));
@@ -95,11 +97,19 @@ static void store_i32(int rows, int columns, const int32_t *acc, const kerf_q8_c
   }
 }
 
+void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
+                   const kerf_q8_columns *p, int64_t offset) {
+  const int64_t ld = g->n * g->groups;
+  if (g->y_u8) store_u8(g, isa, rows, columns, acc, p, g->y_u8 + offset, ld);
+  else if (g->y_f32) store_f32(g, isa, rows, columns, acc, p, offset, ld);
+  else store_i32(rows, columns, acc, p, g->y_i32 + offset, ld);
+}
+
 /// Rows row ..< row + rows of a group, whose A begins at `a`, times panels first ..< last.
 static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, int64_t first, int64_t last,
                       const uint8_t *a, int64_t lda) {
   const kerf_q8 *g = j->g;
-  const int64_t stride = j->p.blocks * 64, ld = g->n * g->groups;
+  const int64_t stride = j->p.blocks * 64;
   const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + j->p.panels * 64;
   _Alignas(64) int32_t acc[TILE_ROWS * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
@@ -107,14 +117,11 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
     const int panels = (int)kerf_min(2, last - panel);
     const int64_t column = panel * KERF_Q8_PANEL;
     const int count = (int)kerf_min(panels * KERF_Q8_PANEL, g->n - column);
-    load_columns(g, j->isa, group, column, count, &columns);
+    kerf_q8_load_columns(g, j->isa, group, column, count, &columns);
     for (int64_t r = 0; r < rows; r += j->isa->rows) {
       const int n = (int)kerf_min(j->isa->rows, rows - r);
-      const int64_t offset = (row + r) * ld + group * g->n + column;
       j->isa->tile(n, panels, j->p.blocks, a + r * lda, lda, b + panel * stride, stride, acc);
-      if (g->y_u8) store_u8(g, j->isa, n, count, acc, &columns, g->y_u8 + offset, ld);
-      else if (g->y_f32) store_f32(g, j->isa, n, count, acc, &columns, offset, ld);
-      else store_i32(n, count, acc, &columns, g->y_i32 + offset, ld);
+      kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
     }
   }
 }
@@ -140,6 +147,10 @@ static void run_slot(void *context, int64_t index) {
 
 void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool) {
   if (g->m == 0 || g->n == 0 || g->groups == 0) return;
+  if (isa->wide && kerf_q8_is_wide(g->m)) {
+    kerf_q8_run_wide(g, isa, scratch, pool);
+    return;
+  }
   job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups), .scratch = scratch};
   j.slot_bytes = (int64_t)kerf_align((uint64_t)(kerf_min(j.p.rows, g->m) * j.p.ld));
   bool large = (double)g->m * (double)g->n * (double)g->k * (double)g->groups > 2e6;

@@ -95,13 +95,18 @@ enum {
   KERF_OP_ADD_U8 = 89,          // a, b u8 (same shape) -> u8; a_zero a_multiplier b_zero b_multiplier shift y_zero y_min y_max (all i):
                                 //   y = clamp(((a - a_zero) * a_multiplier + (b - b_zero) * b_multiplier + round) >> shift + y_zero), 64-bit
   KERF_OP_MUL_U8 = 90,          // a, b u8 (broadcast) -> u8; a_zero b_zero multiplier shift y_zero y_min y_max (all i)
-  KERF_OP_LUT_U8 = 91,          // x u8, table u8[256] -> u8
+  KERF_OP_LUT_U8 = 91,          // x u8/i8, table u8[256] -> u8/i8, by their bytes
   KERF_OP_MAX_POOL_U8 = 92,     // x u8[N,H,W,C] -> y; geometry
   KERF_OP_AVG_POOL_U8 = 93,     // x u8[N,H,W,C] -> y; geometry count_include_pad(i) x_zero multiplier shift y_zero y_min y_max
                                 //   (padding counts as x_zero; multiplier / 2^shift is the scale ratio x/y, the division by the count is exact:
                                 //   y = clamp(round_half_up(sum * multiplier / (count * 2^shift)) + y_zero))
   KERF_OP_MATMUL_INT = 94,      // a, b u8/i8 (batched), a_zero? (scalar or [M] last but one axis), b_zero? (scalar or [N]) -> i32   (MatMulInteger)
   KERF_OP_CONV_INT = 95,        // x u8/i8[N,H,W,C], w u8/i8[OC,KH,KW,C/groups], x_zero?, w_zero? (scalar or [OC]) -> i32[N,OH,OW,OC]; geometry groups
+  KERF_OP_GEMM_F32_CODES = 110, // a f32[…,K], packed codes with scales and offsets, bias f32[N]?, residual? -> f32[…,N];
+                                //   K(i) N(i) bits(i: 8 or 4) block(i, rows of k that share a scale) act residual
+  KERF_OP_GEMM_F32_DYNAMIC = 111,   // a f32[…,K], packed s8, scale f32[N], bias f32[N]?, residual? -> f32[…,N]; K(i) N(i) act residual
+                                //   (a is quantized as DYNAMIC_QUANTIZE does; y = act((float)sum * (a_scale * scale) + bias))
+  KERF_OP_CONV2D_F32_DYNAMIC = 112, // x f32[N,H,W,C], packed s8, scale f32[OC], bias f32[OC]?, residual? -> f32; geometry groups(i) OC(i) act residual
 };
 
 /// Activations and unary functions. p0 and p1 where stated.
@@ -164,6 +169,12 @@ uint64_t kerf_pack_conv2d_s8_size(int64_t oc, int64_t c_per_group, int64_t kh, i
 void kerf_pack_conv2d_s8(int64_t oc, int64_t c_per_group, int64_t kh, int64_t kw, int64_t groups, const int8_t *w, void *packed);
 uint64_t kerf_pack_depthwise_s8_size(int64_t c, int64_t kh, int64_t kw);
 void kerf_pack_depthwise_s8(int64_t c, int64_t kh, int64_t kw, const int8_t *w, void *packed);
+
+/// Codes [k, n], one a byte, of `bits` 8 (−128…127) or 4 (0…15), with a scale and an offset per block of k and column,
+/// [ceil(k / block), n]: weight = code · scale + offset. With 4 bits, `block` is even or k.
+uint64_t kerf_pack_gemm_codes_size(int64_t k, int64_t n, int64_t bits, int64_t block);
+void kerf_pack_gemm_codes(int64_t k, int64_t n, int64_t bits, int64_t block, const int8_t *codes, const float *scale, const float *offset,
+                          void *packed);
 
 /// Requantization, the one definition: y = clamp(((acc * multiplier + 2^(shift-1)) >> shift) + y_zero, y_min, y_max), in 64 bits,
 /// arithmetic shift (so ties go up); multiplier in [0, 2^31), shift in 1…62; then table[y] where a table is given.

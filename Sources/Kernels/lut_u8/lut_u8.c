@@ -1,10 +1,11 @@
-// LUT_U8: x u8, table u8[256] -> u8: y = table[x]. y may be x.
+// LUT_U8: x u8/i8, table u8[256] -> u8/i8, by their bytes: y = table[x]. y may be x.
 #include "../common/tensors.h"
 
 int kerf_prepare_lut_u8(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 2, 2, 1, 0));
   *scratch = 0;
-  KERF_REQUIRE(c->inputs[0]->type == KERF_U8 && c->outputs[0]->type == KERF_U8, KERF_BAD_TYPE);
+  const int32_t from = c->inputs[0]->type, to = c->outputs[0]->type;
+  KERF_REQUIRE((from == KERF_U8 || from == KERF_I8) && (to == KERF_U8 || to == KERF_I8), KERF_BAD_TYPE);
   KERF_TRY(kerf_check_vector(c->inputs[1], KERF_U8, 256));
   return kerf_same_shape(c->inputs[0], c->outputs[0]) ? KERF_OK : KERF_BAD_SHAPE;
 }
