@@ -17,6 +17,7 @@ public enum Pipelines {
       FoldConstants(),
       // Bodies see the constants around them; branches that cannot be taken go.
       RulePass(InlineConditionals()),
+      RulePass(RecoverSqueeze()),
       RulePass(SinkConstantsIntoBodies()),
       RulePass(SimplifyShapeArithmetic()),
       RulePass(EliminateIdentities()),

@@ -1,8 +1,8 @@
 /// Types that follow from what became known after their nodes were added.
 extension Graph {
-  /// Infers anew what depends on a dimension or rank that was unknown, and what reads a value whose type thereby changed;
-  /// bodies see the types of what they capture. Where inference now finds a node impossible its type stays: the run, if
-  /// it ever comes there, says why.
+  /// Infers anew what depends on a dimension or rank that was unknown, and what reads a value whose type or contents
+  /// thereby changed; bodies see the types of what they capture. Where inference now finds a node impossible its type
+  /// stays: the run, if it ever comes there, says why.
   public mutating func refineTypes() {
     var changed: Set<ValueID> = []
     refineTypes(&changed, depth: 0)
@@ -12,7 +12,7 @@ extension Graph {
     for node in orderedNodes {
       let isOpen = node.outputs.contains { type($0).isOpen }
       guard isOpen || node.inputs.contains(where: { $0.map(changed.contains) ?? false }) else { continue }
-      let before = node.outputs.map { type($0) }
+      let before = node.outputs.map { (type: type($0), contents: contents($0)) }
       do throws(Diagnostic) {
         if let op = node.op as? any BodyOperator, depth < 64 {
           let refined = refined(op, node, depth)
@@ -22,8 +22,32 @@ extension Graph {
       } catch {
         continue
       }
-      for (output, old) in zip(node.outputs, before) where type(output) != old { changed.insert(output) }
+      for (output, old) in zip(node.outputs, before) where type(output) != old.type || contents(output) != old.contents
+      {
+        changed.insert(output)
+      }
     }
+  }
+
+  /// Why no run can succeed in which a value has this type: what inference then refuses. nil where it refuses nothing.
+  /// Looks at the nodes of this graph, not into their bodies, which may not run.
+  public func contradiction(of type: ValueType, for id: ValueID) -> Diagnostic? {
+    var trial = self
+    trial.values[id.index].type = type
+    var changed: Set<ValueID> = [id]
+    for node in orderedNodes where node.inputs.contains(where: { $0.map(changed.contains) ?? false }) {
+      do throws(Diagnostic) {
+        if let op = node.op as? any BodyOperator {
+          let refined = trial.refined(op, node, 0)
+          trial.nodes[node.id.index]?.op = refined
+        }
+        try trial.reinfer(node.id)
+      } catch {
+        if error.kind == .invalid { return error }
+      }
+      changed.formUnion(node.outputs)
+    }
+    return nil
   }
 
   /// The operator with bodies whose captured inputs have the types of what is passed.

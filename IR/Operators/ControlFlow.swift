@@ -105,6 +105,9 @@ public struct If: BodyOperator {
     guard a.count == context.outputCount, b.count == context.outputCount else {
       throw .invalid("the branches have \(a.count) and \(b.count) outputs, expected \(context.outputCount)")
     }
+    if let taken = context.contents(0)?.first?.value {
+      return taken != 0 ? a.map { thenBranch.type($0).outsideBody } : b.map { elseBranch.type($0).outsideBody }
+    }
     var results: [ValueType] = []
     for (x, y) in zip(a, b) {
       let (then, otherwise) = (thenBranch.type(x), elseBranch.type(y))

@@ -82,6 +82,9 @@ import Testing
     let nan = try op("LabelEncoder", [("keys_floats", .floats([.nan])), ("values_strings", Self.words(["none"]))])
     #expect(try run(nan, [Tensor([Float.nan, 1])])[0].strings == [Array("none".utf8), Array("_Unused".utf8)])
     #expect(throws: Diagnostic.self) { try run(try op("LabelEncoder", []), [words]) }
+    let mapper = try op("CategoryMapper", [("cats_int64s", .ints([1, 2])), ("cats_strings", Self.words(["a", "b"]))])
+    #expect(try run(mapper, [words])[0] == longs([1, 2, -1]))
+    #expect(try run(mapper, [longs([2, 9])])[0].strings == [[98], Array("_Unused".utf8)])
     var hot = try op("OneHotEncoder", [("cats_strings", Self.words(["a", "b"]))])
     #expect(try run(hot, [words])[0].floats == [1, 0, 0, 1, 0, 0])
     try hot.setAttribute("zeros", .int(0))

@@ -30,6 +30,11 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
     Unary(Softsign(), [1, -3], [0.5, -0.75]), Unary(Gelu(), [0, 20, -20], [0, 20, 0]),
     Unary(Elu(), [3, -1000], [3, -1]), Unary(Celu(), [3, -1000], [3, -1]),
     Unary(ThresholdedRelu(), [0.5, 1, 1.5], [0, 0, 1.5]), Unary(Swish(), [0, 100], [0, 100]),
+    Unary(Tan(), [0, 0.7853982], [0, 1]), Unary(Atan(), [0, 1], [0, 0.7853982]),
+    Unary(Asin(), [0, 1], [0, 1.5707964]), Unary(Acos(), [1, 0], [0, 1.5707964]),
+    Unary(Sinh(), [0, 1], [0, 1.1752012]), Unary(Cosh(), [0, 1], [1, 1.5430806]),
+    Unary(Asinh(), [0, 1], [0, 0.8813736]), Unary(Acosh(), [1, 2], [0, 1.3169579]),
+    Unary(Atanh(), [0, 0.5], [0, 0.54930615]),
     Unary(Shrink(), [-1, 0.2, 1], [-1, 0, 1]), Unary(Mish(), [0, 100], [0, 100]),
   ]
 
@@ -113,6 +118,12 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
       try run(Equal(), [Tensor(strings: [[1], [2]], shape: [2]), Tensor(strings: [[1]], shape: [1])])[0]
         == bools([true, false]))
     #expect(try run(Xor(), [bools([true, false]), bools([true])])[0] == bools([false, true]))
+    #expect(try run(And(), [bools([true, false]), bools([true])])[0] == bools([true, false]))
+    #expect(try run(Or(), [bools([true, false]), bools([false])])[0] == bools([true, false]))
+    let (m, n) = (Tensor([UInt8(12), 10]), Tensor([UInt8(10)]))
+    #expect(try run(BitwiseAnd(), [m, n])[0] == Tensor([UInt8(8), 10]))
+    #expect(try run(BitwiseOr(), [m, n])[0] == Tensor([UInt8(14), 10]))
+    #expect(try run(BitwiseXor(), [m, n])[0] == Tensor([UInt8(6), 0]))
     #expect(try run(Not(), [bools([true, false])])[0] == bools([false, true]))
     #expect(try run(IsNaN(), [a])[0] == bools([false, true, false]))
     var positive = IsInf()

@@ -15,6 +15,7 @@ import Testing
       #expect(result.shape == [2, 1] && result.floats == expected, "\(type(of: op).name)")
     }
     #expect(try run(ReduceL2(), [Tensor([Float(3), 4])])[0].floats == [5])
+    #expect(try run(ReduceLogSum(), [Tensor([Float(1), 1])])[0].floats == [0.6931472])
     #expect(abs(try run(ReduceLogSumExp(), [Tensor([Float(1000), 1000])])[0].floats[0] - 1000.6931) < 1e-3)
   }
 

@@ -142,4 +142,22 @@ private func close(_ a: [Float], _ b: [Float]) -> Bool {
     #expect(throws: Diagnostic.self) { try op.evaluate([], EvaluationContext(outputCount: 1)) }
     #expect(try run(Dropout(), [counting([4])], outputs: 2)[0] == counting([4]))
   }
+
+  @Test func numbersWithoutChance() throws {
+    var normal = RandomNormalLike()
+    (normal.mean, normal.scale) = (2, 0)
+    #expect(try run(normal, [counting([3])])[0].floats == [2, 2, 2])
+    var uniform = RandomUniformLike()
+    (uniform.low, uniform.high) = (3, 3)
+    #expect(try run(uniform, [counting([2, 1])])[0] == Tensor([Float(3), 3], shape: [2, 1]))
+    #expect(try run(Bernoulli(), [Tensor([Float(0), 1, 1])])[0].floats == [0, 1, 1])
+    var draws = Multinomial()
+    draws.sampleSize = 4
+    #expect(
+      try run(draws, [Tensor([Float(-1000), 0], shape: [1, 2])])[0] == Tensor([Int32(1), 1, 1, 1], shape: [1, 4]))
+    var flat = RandomUniform()
+    (flat.shape, flat.low, flat.high, flat.seed) = ([1000], 2, 3, 5)
+    let numbers = try run(flat, [])[0].floats
+    #expect(numbers.allSatisfy { (2...3).contains($0) } && abs(numbers.reduce(0, +) / 1000 - 2.5) < 0.1)
+  }
 }
