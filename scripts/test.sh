@@ -58,6 +58,9 @@ Samples/custom-operator/check.sh "$kerf" "$products/CustomOperator"
 step "device"
 scripts/test-device.sh "$kerf" "$cases"
 
+step "8-bit models: the same bytes on every instruction set"
+PYTHON=$venv/bin/python scripts/test_bit_identity.sh "$kerf"
+
 step "documentation"
 scripts/docs.sh
 

@@ -1,0 +1,42 @@
+#!/bin/bash
+# Runs five whole 8-bit models with the kernels of every instruction set at hand and asks for the same bytes: on this
+# processor in plain C, with AVX2, and with all it has, on one thread and three; on arm64 under qemu in plain C, with
+# NEON, and with the dot product. AVX-512 and VNNI take part where the processor has them.
+#
+#   scripts/test_bit_identity.sh KERF [FOLDER…]   (FOLDER: with model.onnx and x.npy, instead of the five)
+#
+# Needs python3 with onnx and numpy (PYTHON), aarch64-linux-gnu-gcc and qemu-aarch64-static.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+kerf=${1:?usage: test_bit_identity.sh KERF [FOLDER…]}
+shift
+if [ $# = 0 ]; then
+  "${PYTHON:-python3}" Tests/BitIdentity/generate.py "$work/models"
+  set -- "$work"/models/*
+fi
+scripts/build-device.sh aarch64 >/dev/null
+arm() { qemu-aarch64-static -L /usr/aarch64-linux-gnu -cpu "$1" .build/device/aarch64/kerf-run "${@:2}"; }
+
+agree() { # MODEL WHAT FOLDER: all bytes behind the header, which the device runner spaces in its own way
+  cmp -i 128 "$work/portable/output_0.npy" "$3/output_0.npy" || { echo "error: $1: $2 differs from portable" >&2; exit 1; }
+}
+
+for folder in "$@"; do
+  name=$(basename "$folder")
+  for target in portable x86-64-v3 native aarch64 aarch64-dotprod; do
+    "$kerf" compile "$folder/model.onnx" -o "$work/$target.kerf" --target $target --quiet
+  done
+  for target in portable x86-64-v3 native; do
+    "$kerf" run "$work/$target.kerf" --inputs "$folder/x.npy" --outputs "$work/$target" --quiet
+    agree "$name" $target "$work/$target"
+  done
+  "$kerf" run "$work/native.kerf" --inputs "$folder/x.npy" --outputs "$work/threads" --threads 3 --quiet
+  agree "$name" "three threads" "$work/threads"
+  for pair in cortex-a53:aarch64 cortex-a76:aarch64-dotprod; do
+    arm ${pair%:*} "$work/${pair#*:}.kerf" "$work/arm" "$folder/x.npy"
+    agree "$name" "$pair" "$work/arm"
+  done
+  echo "$name: the same bytes everywhere"
+done
