@@ -186,9 +186,10 @@ extension Operator {
 /// Axes counted from the front, each in range and at most once.
 func normalizedAxes(_ axes: [Int], rank: Int) throws(Diagnostic) -> [Int] {
   var result: [Int] = []
+  var met: Set<Int> = []
   for axis in axes {
     let normal = try normalizedAxis(axis, rank: rank)
-    guard !result.contains(normal) else { throw .invalid("axis \(axis) is named twice") }
+    guard met.insert(normal).inserted else { throw .invalid("axis \(axis) is named twice") }
     result.append(normal)
   }
   return result

@@ -178,7 +178,7 @@ public struct Unsqueeze: ReshapingOperator {
     guard let given = context.integers(1) else {
       return try context.length(1).map { InferenceContext.unknown(input.count + $0) }
     }
-    let axes = try normalizedAxes(given, rank: input.count + given.count)
+    let axes = Set(try normalizedAxes(given, rank: input.count + given.count))
     var rest = input[...]
     return (0..<input.count + given.count).map { axes.contains($0) ? 1 : rest.popFirst() ?? 1 }
   }

@@ -75,6 +75,7 @@ public struct Tensor: Sendable {
   public var tensorType: TensorType { TensorType(type, shape) }
 
   /// The product of the dimensions; nil where one is negative or the product (zeros aside) overflows.
+  @inlinable
   public static func elementCount(of shape: some Sequence<Int>) -> Int? {
     var product = 1
     var isEmpty = false

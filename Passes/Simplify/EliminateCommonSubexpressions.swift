@@ -13,10 +13,11 @@ public struct EliminateCommonSubexpressions: Pass {
     for id in graph.nodeIDs() {
       guard let node = graph[id], node.op.isPure, let twin = kept.twin(of: node, in: graph) else { continue }
       guard context.mayEdit else { return }
-      for (old, new) in zip(node.outputs, twin.outputs) { graph.replaceUses(of: old, with: new) }
-      graph.addNames(node.names, to: twin.id)
+      let outputs = graph[twin]?.outputs ?? []
+      for (old, new) in zip(node.outputs, outputs) { graph.replaceUses(of: old, with: new) }
+      graph.addNames(node.names, to: twin)
       graph.remove(id)
-      try context.didEdit(graph, "merged \(node.label) into \(twin.label)")
+      try context.didEdit(graph, "merged \(node.label) into \(graph[twin]?.label ?? "")")
     }
   }
 }
@@ -30,8 +31,9 @@ private struct KeptNodes {
   }
   private var buckets: [Int: Bucket] = [:]
 
-  /// The node met before that computes the same; nil, and this one is kept, where there is none.
-  mutating func twin(of node: Node, in graph: Graph) -> Node? {
+  /// The node met before that computes the same; nil, and this one is kept, where there is none. Only its
+  /// number is given: a copy of the node would make each name added to it copy all those before.
+  mutating func twin(of node: Node, in graph: Graph) -> NodeID? {
     let key = hash(node)
     switch buckets[key] {
     case nil:
@@ -42,17 +44,17 @@ private struct KeptNodes {
         buckets[key] = .one(node.id)
         return nil
       }
-      if isSame(other, node) { return other }
+      if isSame(other, node) { return id }
       buckets[key] = .many([attributeHash(other): [other.id]])
     case .many: break
     }
     return twinAmongMany(of: node, in: graph, key)
   }
 
-  private mutating func twinAmongMany(of node: Node, in graph: Graph, _ key: Int) -> Node? {
+  private mutating func twinAmongMany(of node: Node, in graph: Graph, _ key: Int) -> NodeID? {
     guard case .many(var lists)? = buckets.removeValue(forKey: key) else { return nil }
     let attributes = attributeHash(node)
-    let twin = lists[attributes]?.lazy.compactMap { graph[$0] }.first { isSame($0, node) }
+    let twin = lists[attributes]?.first { graph[$0].map { isSame($0, node) } ?? false }
     if twin == nil { lists[attributes, default: []].append(node.id) }
     buckets[key] = .many(lists)
     return twin

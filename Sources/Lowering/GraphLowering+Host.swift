@@ -26,9 +26,8 @@ extension GraphLowering {
     call.setOutputs(outputs, names: node.outputs.map { Name(isTensor($0) ? "tensor" : "host") })
     var results: [Int32] = []
     for output in node.outputs { results.append(hostResult(output)) }
-    var name: [UInt8] = []
-    for (index, part) in node.names.enumerated() { name += (index > 0 ? [10] : []) + part.bytes }
-    builder.add(Step(kind: .host(Array(call.standaloneText.utf8)), inputs: slots, outputs: results, name: name))
+    builder.add(
+      Step(kind: .host(Array(call.standaloneText.utf8)), inputs: slots, outputs: results, name: node.stepName))
     record.hostCalls.append((node.label, reason))
   }
 

@@ -316,9 +316,8 @@ final class GraphLowering {
     _ op: UInt16, _ inputs: [Int32], _ outputs: [Int32], _ attributes: [Step.Attribute], _ node: Node?,
     inPlace: Int32 = -1
   ) {
-    var name: [UInt8] = []
-    for (index, part) in (node?.names ?? []).enumerated() { name += (index > 0 ? [10] : []) + part.bytes }
-    var step = Step(kind: .kernel(op), inputs: inputs, outputs: outputs, attributes: attributes, name: name)
+    var step = Step(
+      kind: .kernel(op), inputs: inputs, outputs: outputs, attributes: attributes, name: node?.stepName ?? [])
     step.inPlace = inPlace
     builder.add(step)
     record.add(step, self, node)
@@ -332,6 +331,19 @@ final class GraphLowering {
   }
 
   func setHostSlot(_ value: ValueID, _ slot: Int32) { hostSlots[value] = slot }
+}
+
+extension Node {
+  /// The ONNX nodes that a step stands for, a line each: as many as a bundle has room for.
+  var stepName: [UInt8] {
+    var result: [UInt8] = []
+    for (index, name) in names.enumerated() {
+      let line = (index > 0 ? [10] : []) + name.bytes.prefix(ProgramLimits.nameBytes)
+      if result.count + line.count > ProgramLimits.nameBytes { break }
+      result += line
+    }
+    return result
+  }
 }
 
 /// What lowering notes for the report, over all programs of a model.

@@ -91,6 +91,41 @@ import Testing
     #expect(try kerf(megabytes: 1500, "run", folder.path + "/chain.kerf", "--quiet").status == 0)
   }
 
+  /// A million nodes in a row are accepted or refused, in memory that follows from the file's size.
+  @Test func aMillionNodes() throws {
+    #if DEBUG
+      let count = 100_000
+    #else
+      let count = 1_000_000
+    #endif
+    let nodes = (0..<count).map { index in
+      ("Identity", [index == 0 ? "x" : "v\(index)"], [index == count - 1 ? "y" : "v\(index + 1)"])
+    }
+    let bytes = TinyModel.model(inputs: [("x", [1, 4])], outputs: [("y", [1, 4])], nodes: nodes)
+    let path = try folder.write(bytes, "chain.onnx")
+    let run = try kerf(
+      megabytes: 128 + 12 * bytes.count >> 20, "compile", path, "-o", folder.path + "/chain.kerf", "--json")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(try run.json()["peak_rss_bytes"] as? Int ?? .max < 128 << 20 + 12 * bytes.count)
+  }
+
+  /// Equal nodes that one node reads become one, which has more names than a bundle has room for.
+  @Test func equalNodesReadByOne() throws {
+    #if DEBUG
+      let count = 10_000
+    #else
+      let count = 20_000
+    #endif
+    let parts = (0..<count).map { "p\($0)" }
+    let nodes = parts.map { ("Relu", ["x"], [$0]) } + [("Sum", parts, ["y"])]
+    let path = try folder.write(
+      TinyModel.model(inputs: [("x", [1, 4])], outputs: [("y", [1, 4])], nodes: nodes, numbered: true),
+      "wide.onnx")
+    let run = try kerf(megabytes: 256, "compile", path, "-o", folder.path + "/wide.kerf", "--quiet")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(try kerf(megabytes: 256, "run", folder.path + "/wide.kerf", "--quiet").status == 0)
+  }
+
   // MARK: Nesting
 
   @Test(arguments: [20, 100, 2000]) func subgraphsInsideEachOther(_ depth: Int) throws {

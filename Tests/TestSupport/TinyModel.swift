@@ -62,19 +62,22 @@ public enum TinyModel {
 
   /// A model of float32 tensors. Nodes are `(operator, inputs, outputs)`; a node is named after its operator, which may
   /// have its domain in front: `my.domain.Op`.
-  /// - Parameter integerCasts: every Cast is to int64.
+  /// - Parameters:
+  ///   - integerCasts: every Cast is to int64.
+  ///   - numbered: a node's index is part of its name.
   public static func model(
     inputs: [(String, [Size])], outputs: [(String, [Size])], nodes: [(String, [String], [String])], opset: UInt64 = 17,
-    weights: [Weight] = [], integerCasts: Bool = false
+    weights: [Weight] = [], integerCasts: Bool = false, numbered: Bool = false
   ) -> [UInt8] {
     var graph: [UInt8] = []
-    for (op, from, to) in nodes {
+    for (index, (op, from, to)) in nodes.enumerated() {
       let cast = integerCasts && op == "Cast" ? bytes(5, text(1, "to") + number(3, 7) + number(20, 2)) : []
       let parts = op.split(separator: ".")
       let domain = parts.count > 1 ? text(7, parts.dropLast().joined(separator: ".")) : []
       graph += bytes(
         1,
-        from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) } + text(3, op.lowercased())
+        from.flatMap { text(1, $0) } + to.flatMap { text(2, $0) }
+          + text(3, op.lowercased() + (numbered ? "\(index)" : ""))
           + text(4, String(parts.last ?? "")) + cast + domain)
     }
     graph += text(2, "tiny")

@@ -1,4 +1,4 @@
-// Packing of B: ceil(n / 16) panels, each k x 16 floats, columns past n are zero.
+// Packing of B: ceil(n / 16) panels, each k x 16 floats, columns past n are zero. B may lie at any address, as in a file.
 #include "gemm_f32.h"
 
 uint64_t kerf_pack_gemm_f32_size(int64_t k, int64_t n) {
@@ -9,13 +9,19 @@ uint64_t kerf_pack_gemm_f32_size(int64_t k, int64_t n) {
   return (uint64_t)kerf_max(count, KERF_ALIGN);
 }
 
-void kerf_pack_gemm_f32(int64_t k, int64_t n, int transposed, const float *b, void *packed) {
+static inline float kerf_float_at(const char *floats, int64_t index) {
+  float value;
+  memcpy(&value, floats + index * (int64_t)sizeof(float), sizeof(float));
+  return value;
+}
+
+void kerf_pack_gemm_f32(int64_t k, int64_t n, int transposed, const void *b, void *packed) {
   float *out = packed;
   if (k == 0 || n == 0) memset(out, 0, KERF_ALIGN);
   for (int64_t j = 0; j < n; j += KERF_PANEL, out += k * KERF_PANEL) {
     const int64_t used = kerf_min(KERF_PANEL, n - j);
     for (int64_t p = 0; p < k; p++)
       for (int64_t c = 0; c < KERF_PANEL; c++)
-        out[p * KERF_PANEL + c] = c >= used ? 0 : transposed ? b[(j + c) * k + p] : b[p * n + j + c];
+        out[p * KERF_PANEL + c] = c >= used ? 0 : kerf_float_at(b, transposed ? (j + c) * k + p : p * n + j + c);
   }
 }

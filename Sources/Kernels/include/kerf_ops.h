@@ -143,8 +143,8 @@ enum {
 // `size` functions return 0 for arguments out of range. Source weights as ONNX stores them.
 
 uint64_t kerf_pack_gemm_f32_size(int64_t k, int64_t n);
-/// b[K,N] row-major, or [N,K] when transposed.
-void kerf_pack_gemm_f32(int64_t k, int64_t n, int transposed, const float *b, void *packed);
+/// b[K,N] row-major, or [N,K] when transposed: floats at any address.
+void kerf_pack_gemm_f32(int64_t k, int64_t n, int transposed, const void *b, void *packed);
 uint64_t kerf_pack_conv2d_f32_size(int64_t oc, int64_t c_per_group, int64_t kh, int64_t kw, int64_t groups);
 /// w[OC, C/groups, KH, KW]
 void kerf_pack_conv2d_f32(int64_t oc, int64_t c_per_group, int64_t kh, int64_t kw, int64_t groups, const float *w, void *packed);

@@ -14,10 +14,8 @@ extension LoweringCatalog {
     let residual = try l.residual(node, 3, .identity(l.rank(y)), after: op.residualAfterActivation)
     let bias = try l.optionalSlot(node, 2)
     if rankB == 2, rankA >= 1, !op.transposesA, let weights = l.weights(b) {
-      let alpha = op.alpha
-      let floats = alpha == 1 ? weights.wide(Float.self) : weights.wide(Float.self).map { $0 * alpha }
       let (k, n) = op.transposesB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
-      let packed = try l.packedMatrix(floats, k, n, transposed: op.transposesB)
+      let packed = try l.packedMatrix(weights, k, n, transposed: op.transposesB, times: op.alpha)
       let inputs = [try l.slot(a), packed, bias, residual.slot ?? -1]
       let attributes: [Step.Attribute] = [.int(k), .int(n)] + op.activation.attributes + [.int(residual.mode)]
       l.emit(Op.gemm, inputs, [try l.result(y)], attributes, node)
@@ -72,9 +70,8 @@ extension LoweringCatalog {
       }
     }
     if let weights = l.graph.constant(b), !op.transposesA {
-      let floats = op.alpha == 1 ? weights.wide(Float.self) : weights.wide(Float.self).map { $0 * op.alpha }
       let (k, count) = op.transposesB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
-      let packed = try l.packedMatrix(floats, k, count, transposed: op.transposesB)
+      let packed = try l.packedMatrix(weights, k, count, transposed: op.transposesB, times: op.alpha)
       let attributes: [Step.Attribute] = [.int(k), .int(count)] + op.activation.attributes + [.int(residual.mode)]
       l.emit(Op.gemm, [try l.slot(a), packed, bias, residual.slot ?? -1], [try l.result(y)], attributes, node)
       return true
@@ -89,10 +86,17 @@ extension LoweringCatalog {
 }
 
 extension GraphLowering {
-  func packedMatrix(_ floats: [Float], _ k: Int, _ n: Int, transposed: Bool) throws(Diagnostic) -> Int32 {
-    try builder.packed(kerf_pack_gemm_f32_size(Int64(k), Int64(n))) {
-      kerf_pack_gemm_f32(Int64(k), Int64(n), transposed ? 1 : 0, floats, $0)
+  /// A matrix [k, n], or [n, k] when transposed, times a factor, packed. Floats are read where they lie: a large model's
+  /// weights are never there three times.
+  func packedMatrix(
+    _ matrix: Tensor, _ k: Int, _ n: Int, transposed: Bool, times factor: Float
+  ) throws(Diagnostic) -> Int32 {
+    let size = kerf_pack_gemm_f32_size(Int64(k), Int64(n))
+    if matrix.type == .float32, factor == 1, let floats = matrix.bytes.baseAddress {
+      return try builder.packed(size) { kerf_pack_gemm_f32(Int64(k), Int64(n), transposed ? 1 : 0, floats, $0) }
     }
+    let floats = matrix.wide(Float.self).map { $0 * factor }
+    return try builder.packed(size) { kerf_pack_gemm_f32(Int64(k), Int64(n), transposed ? 1 : 0, floats, $0) }
   }
 }
 
