@@ -204,10 +204,22 @@ final class GraphLowering {
       throw .invalid(
         "internal: value '\(graph[value].name)' of \(graph.producer(value)?.label ?? "no node") has no place")
     }
-    let slot = builder.resultSlot(type.rawValue, builder.dims(place.slot))
-    emit(Op.cast, [place.slot], [slot], [], graph.producer(value))
+    let slot = converted(place.slot, value, type)
     _ = adopt(value, slot, place.layout, type)
     return try self.slot(value, layout, type: type)
+  }
+
+  /// The slot's elements as another type. Of a value of int8, u8 stands for its elements plus 128.
+  private func converted(_ slot: Int32, _ value: ValueID, _ type: ElementType) -> Int32 {
+    let dims = builder.dims(slot)
+    let result = builder.resultSlot(type.rawValue, dims)
+    guard element(value) == .int8, type == .uint8 || builder.type(slot) == ElementType.uint8.rawValue else {
+      emit(Op.cast, [slot], [result], [], graph.producer(value))
+      return result
+    }
+    let table = builder.weight(Tensor((0..<256).map { UInt8($0) ^ 128 }))
+    emit(Op.lutU8, [slot, table], [result], [], graph.producer(value))
+    return result
   }
 
   private func adopt(_ value: ValueID, _ slot: Int32, _ layout: Layout, _ type: ElementType) -> Int32 {
@@ -229,7 +241,11 @@ final class GraphLowering {
 
   private func constantSlot(_ tensor: Tensor, _ layout: Layout, _ type: ElementType) throws(Diagnostic) -> Int32 {
     var tensor = tensor
-    if tensor.type != type { tensor = Tensor(wide: tensor.wide(Float.self), type, tensor.shape) }
+    if tensor.type == .int8, type == .uint8 {
+      tensor = Tensor(tensor.bytes.map { $0 ^ 128 }, shape: tensor.shape)
+    } else if tensor.type != type {
+      tensor = Tensor(wide: tensor.wide(Float.self), type, tensor.shape)
+    }
     if !layout.isIdentity { tensor = try tensor.permuted(layout.axes) }
     return builder.weight(tensor)
   }
@@ -267,6 +283,16 @@ final class GraphLowering {
   func placeConstant(_ value: ValueID, _ tensor: Tensor) throws(Diagnostic) {
     let slot = try constantSlot(tensor, .identity(tensor.rank), computeType(value))
     _ = adopt(value, slot, .identity(tensor.rank), computeType(value))
+  }
+
+  /// The type to move a value's elements in: codes of int8 stay as they stand.
+  func placedType(_ value: ValueID) -> ElementType {
+    element(value) == .int8 && isPlaced(value, as: .uint8) ? .uint8 : computeType(value)
+  }
+
+  /// Whether a value stands in memory with elements of that type.
+  func isPlaced(_ value: ValueID, as type: ElementType) -> Bool {
+    placements[value.index].contains { $0.type == type }
   }
 
   /// Layouts in which a value stands already, or would for free; none for a constant.

@@ -13,13 +13,15 @@ enum LoweringCatalog {
     ("Attention", attention), ("Indexing", indexing), ("Recurrent", recurrent), ("ControlFlow", controlFlow),
     ("Resizing", resizing),
 
-    ("Quantization", quantization),
+    ("Quantization", quantization), ("QuantizedOperators", quantizedOperators),
   ]
 
   static let rules = merged(families.map(\.rules))
 
   /// Rules that are tried first: on 8-bit codes instead of dequantized values.
-  static let quantizedRules = merged([quantizedLayers, quantizedElementwise, quantizedMovement])
+  static let quantizedRules = merged([
+    quantizedLayers, quantizedElementwise, quantizedMovement, quantizedIndexing,
+  ])
 
   private static func merged(_ tables: [[String: LoweringRule]]) -> [String: LoweringRule] {
     tables.reduce(into: [:]) { all, table in all.merge(table) { _, new in new } }

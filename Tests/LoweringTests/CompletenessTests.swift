@@ -50,7 +50,7 @@ import Testing
       """
       AffineGrid BitCast CausalConvWithState CenterCropPad Col2Im CumProd DFT DeformConv Det Einsum \
       GlobalLpPool GridSample Hardmax LinearAttention LpNormalization LpPool MaxRoiPool MaxUnpool \
-      MeanVarianceNormalization QLinearConv QLinearMatMul RoiAlign RotaryEmbedding STFT SwiGLU TensorScatter \
+      MeanVarianceNormalization RoiAlign RotaryEmbedding STFT SwiGLU TensorScatter \
       ai.onnx.preview.FlexAttention
       """
     ),

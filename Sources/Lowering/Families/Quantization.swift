@@ -14,10 +14,18 @@ extension LoweringCatalog {
       return false
     }
     let y = node.outputs[0]
-    if let source = l.dequantized(x), let parameters = QuantizationParameters(l, node), l.element(y) == .uint8 {
-      if parameters == source.parameters { return try share(l, source.source, y) }
-      try emitTable(l, node, source.source, y) { parameters.code(source.parameters.value($0)) }
+    let parameters = QuantizationParameters(l, node)
+    if let source = l.dequantized(x), let parameters {
+      let layout = try l.commonLayout([source.source], rank: l.rank(x))
+      if parameters == source.parameters {
+        try l.alias(y, l.codes(source.source, layout), layout, type: .uint8)
+      } else {
+        try emitTable(l, node, source.source, y) { parameters.code(source.parameters.value($0)) }
+      }
       return true
+    }
+    if let parameters, l.element(y) == .int8, l.computeType(x) == .float32, !l.graph.isOutput(y) {
+      return try quantizeToCodes(l, node, x, parameters)
     }
     guard l.computeType(x) == .float32, [.uint8, .int8, .uint16, .int16].contains(l.element(y)) else { return false }
     return try emit(l, node, Op.quantize, x, op.granularity.axis)
@@ -35,8 +43,38 @@ extension LoweringCatalog {
       return false
     }
     guard try parameters(l, node, op.granularity.axis, .identity(l.rank(x))) != nil else { return false }
-    l.postpone(y) { [unowned l] () throws(Diagnostic) in _ = try emit(l, node, Op.dequantize, x, op.granularity.axis) }
+    l.postpone(y) { [unowned l] () throws(Diagnostic) in
+      if let source = l.dequantized(y), l.element(x) == .int8, l.isPlaced(x, as: .uint8) {
+        try dequantizeCodes(l, node, source)
+      } else {
+        _ = try emit(l, node, Op.dequantize, x, op.granularity.axis)
+      }
+    }
     return true
+  }
+
+  /// To int8, for readers of codes: as u8, with the zero point moved.
+  private static func quantizeToCodes(
+    _ l: GraphLowering, _ node: Node, _ x: ValueID, _ parameters: QuantizationParameters
+  ) throws(Diagnostic) -> Bool {
+    let layout = try l.commonLayout([x], rank: l.rank(x))
+    let slots = [try l.slot(x, layout), scalar(l, Float(parameters.scale)), scalar(l, UInt8(parameters.zero))]
+    l.emit(Op.quantize, slots, [try l.result(node.outputs[0], layout, type: .uint8)], [.int(-1)], node)
+    return true
+  }
+
+  private static func dequantizeCodes(
+    _ l: GraphLowering, _ node: Node, _ x: (source: ValueID, parameters: QuantizationParameters)
+  ) throws(Diagnostic) {
+    let layout = try l.commonLayout([x.source], rank: l.rank(x.source))
+    let slots = [
+      try l.codes(x.source, layout), scalar(l, Float(x.parameters.scale)), scalar(l, UInt8(x.parameters.zero)),
+    ]
+    l.emit(Op.dequantize, slots, [try l.result(node.outputs[0], layout)], [.int(-1)], node)
+  }
+
+  private static func scalar<T: TensorElement>(_ l: GraphLowering, _ value: T) -> Int32 {
+    l.builder.weight(Tensor([value]))
   }
 
   private static func emit(_ l: GraphLowering, _ node: Node, _ op: UInt16, _ x: ValueID, _ axis: Int) throws(Diagnostic)
@@ -64,18 +102,27 @@ extension LoweringCatalog {
     return (slots, layout.position(try normalizedAxis(axis, rank: layout.rank)))
   }
 
-  private static let dynamicQuantize: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let x = node.inputs[0] else { return false }
-    let layout = try l.commonLayout([x], rank: l.rank(x))
-    let results = [try l.result(node.outputs[0], layout), try l.result(node.outputs[1]), try l.result(node.outputs[2])]
-    l.emit(Op.dynamicQuantize, [try l.slot(x, layout)], results, [], node)
+  private static let matmulInteger: LoweringRule = { (l, node) throws(Diagnostic) in
+    guard let a = node.inputs[0], let b = node.inputs[1], l.rank(a) >= 2, l.rank(b) >= 2 else { return false }
+    if try dynamicMatMul(l, node) { return true }
+    if try packedMatMul(l, node, a) { return true }
+    let inputs = [try l.slot(a), try l.slot(b), try l.optionalSlot(node, 2), try l.optionalSlot(node, 3)]
+    l.emit(Op.matmulInt, inputs, [try l.result(node.outputs[0])], [], node)
     return true
   }
 
-  private static let matmulInteger: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let a = node.inputs[0], let b = node.inputs[1], l.rank(a) >= 2, l.rank(b) >= 2 else { return false }
-    let inputs = [try l.slot(a), try l.slot(b), try l.optionalSlot(node, 2), try l.optionalSlot(node, 3)]
-    l.emit(Op.matmulInt, inputs, [try l.result(node.outputs[0])], [], node)
+  /// By constant weights, packed now.
+  private static func packedMatMul(_ l: GraphLowering, _ node: Node, _ a: ValueID) throws(Diagnostic) -> Bool {
+    let zero = node.inputs.count > 2 ? node.inputs[2] : nil
+    guard l.element(a) == .uint8, zero.map({ l.shape($0).allSatisfy { $0 == 1 } }) ?? true,
+      let stored = l.graph.constant(node.inputs[1]), stored.rank == 2, stored.count > 0,
+      let weights = l.centred(stored, node.inputs.count > 3 ? node.inputs[3] : nil, channelAxis: 1)
+    else { return false }
+    let (k, n) = (stored.shape[0], stored.shape[1])
+    let inputs = [
+      try l.slot(a), try l.packedCodes(weights, k, n, transposed: false), try l.optionalSlot(node, 2),
+    ]
+    l.emit(Op.gemmU8I32, inputs, [try l.result(node.outputs[0])], [.int(k), .int(n)], node)
     return true
   }
 
@@ -83,6 +130,7 @@ extension LoweringCatalog {
     guard let op = node.op as? ConvInteger, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
       return false
     }
+    if try dynamicConv(l, node) { return true }
     guard l.rank(x) == 4 else { return false }
     let layout = Layout.channelsLast(4)
     let filter = l.builder.weight(try w.permuted([0, 2, 3, 1]))

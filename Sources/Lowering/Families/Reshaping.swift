@@ -16,7 +16,8 @@ extension LoweringCatalog {
   /// The output is the input under the same layouts.
   static func share(_ l: GraphLowering, _ x: ValueID, _ y: ValueID) throws(Diagnostic) -> Bool {
     let layout = try l.commonLayout([x], rank: l.rank(x))
-    try l.alias(y, l.slot(x, layout), layout)
+    let type = l.placedType(x)
+    try l.alias(y, l.slot(x, layout, type: type), layout, type: type)
     return true
   }
 
@@ -50,12 +51,13 @@ extension LoweringCatalog {
   static let reshape: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let x = node.inputs[0] else { return false }
     let y = node.outputs[0]
+    let type = l.placedType(x)
     for layout in try l.layouts(x) where !layout.isIdentity {
       guard let (source, result) = Regrouping(from: l.shape(x), to: l.shape(y))?.carry(layout) else { continue }
-      try l.alias(y, l.slot(x, source), result)
+      try l.alias(y, l.slot(x, source, type: type), result, type: type)
       return true
     }
-    try l.alias(y, l.slot(x), .identity(l.rank(y)))
+    try l.alias(y, l.slot(x, type: type), .identity(l.rank(y)), type: type)
     return true
   }
 }

@@ -28,7 +28,7 @@ extension LoweringCatalog {
       .int(larger.shift), .int(y.parameters.zero), .int(range.low), .int(range.high),
     ]
     let layout = try l.commonLayout([a.source, b.source], rank: l.rank(a.source))
-    let inputs = [try l.slot(a.source, layout), try l.slot(b.source, layout)]
+    let inputs = [try l.codes(a.source, layout), try l.codes(b.source, layout)]
     l.emit(Op.addU8, inputs, [try l.result(y.node.outputs[0], layout, type: .uint8)], attributes, node, inPlace: 0)
     l.covered.insert(y.node.id)
     return true
@@ -43,7 +43,7 @@ extension LoweringCatalog {
     guard let range = l.codeRange(activation, y.parameters) else { return false }
     guard let factor = FixedPoint(a.parameters.scale * b.parameters.scale / y.parameters.scale) else { return false }
     let layout = try l.commonLayout([a.source, b.source], rank: l.rank(y.node.outputs[0]))
-    let inputs = [try l.operand(a.source, layout), try l.operand(b.source, layout)]
+    let inputs = [try l.operand(a.source, layout, type: .uint8), try l.operand(b.source, layout, type: .uint8)]
     let attributes: [Step.Attribute] = [
       .int(a.parameters.zero), .int(b.parameters.zero), .int(factor.multiplier), .int(factor.shift),
       .int(y.parameters.zero),
@@ -81,6 +81,6 @@ extension LoweringCatalog {
   ) throws(Diagnostic) {
     let layout = try l.commonLayout([x], rank: l.rank(x))
     let table = l.builder.weight(Tensor((0..<256).map { UInt8(code($0)) }))
-    l.emit(Op.lutU8, [try l.slot(x, layout), table], [try l.result(y, layout, type: .uint8)], [], node, inPlace: 0)
+    l.emit(Op.lutU8, [try l.codes(x, layout), table], [try l.result(y, layout, type: .uint8)], [], node, inPlace: 0)
   }
 }

@@ -21,20 +21,9 @@ extension LoweringCatalog {
       activation: op.activation)
     let isDepthwise = filter.isDepthwise
     guard let plan = layer.plan(l, node, codesOnly: isDepthwise) else { return false }
-    let codes = Array(w.codes.bytes.bindMemory(to: Int8.self))
-    let packed: Int32
-    if isDepthwise {
-      packed = try l.builder.packed(kerf_pack_depthwise_s8_size(filter.oc, filter.kh, filter.kw)) {
-        kerf_pack_depthwise_s8(filter.oc, filter.kh, filter.kw, codes, $0)
-      }
-    } else {
-      let (oc, c, kh, kw, g) = (filter.oc, filter.c, filter.kh, filter.kw, filter.group)
-      packed = try l.builder.packed(kerf_pack_conv2d_s8_size(oc, c, kh, kw, g)) {
-        kerf_pack_conv2d_s8(oc, c, kh, kw, g, codes, $0)
-      }
-    }
+    let packed = try l.packedFilter(filter, w.codes)
     let layout = Layout.channelsLast(l.rank(x.source))
-    let image = try ImageView(l, x.source, layout)
+    let image = try ImageView(l, x.source, layout, type: .uint8)
     var attributes = try l.geometry(op.window, l.shape(x.source), w.codes.shape)
     if !isDepthwise { attributes += [.int(op.group), .int(Int(filter.oc))] }
     let kernel = isDepthwise ? Op.depthwiseU8 : plan.isCodes ? Op.conv2dU8 : Op.conv2dU8F32
@@ -46,23 +35,26 @@ extension LoweringCatalog {
     guard let op = node.op as? Gemm, !op.transposesA, op.alpha == 1, op.beta == 1 || node.inputs.count < 3 else {
       return false
     }
-    let channelAxis = op.transposesB ? 0 : 1
-    return try product(
-      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation
-    )
+    return try anyProduct(l, node, op.transposesB, op.residualAfterActivation, op.activation)
   }
 
   private static let quantizedMatMul: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? MatMul, !op.transposesA, op.alpha == 1 else { return false }
-    let channelAxis = op.transposesB ? 0 : 1
-    return try product(
-      l, node, transB: op.transposesB, channelAxis, residualAfter: op.residualAfterActivation, activation: op.activation
-    )
+    return try anyProduct(l, node, op.transposesB, op.residualAfterActivation, op.activation)
+  }
+
+  /// On codes of both operands, else on codes of the weights alone.
+  private static func anyProduct(
+    _ l: GraphLowering, _ node: Node, _ transB: Bool, _ residualAfter: Bool, _ activation: Activation
+  ) throws(Diagnostic) -> Bool {
+    if try product(l, node, transB: transB, residualAfter: residualAfter, activation: activation) { return true }
+    return try codedProduct(l, node, transB: transB, residualAfter: residualAfter, activation: activation)
   }
 
   private static func product(
-    _ l: GraphLowering, _ node: Node, transB: Bool, _ channelAxis: Int, residualAfter: Bool, activation: Activation
+    _ l: GraphLowering, _ node: Node, transB: Bool, residualAfter: Bool, activation: Activation
   ) throws(Diagnostic) -> Bool {
+    let channelAxis = transB ? 0 : 1
     guard let x = l.dequantized(node.inputs[0]), let b = node.inputs[1], l.rank(b) == 2, l.rank(x.source) >= 2,
       let w = l.quantizedWeights(b, channelAxis: channelAxis)
     else { return false }
@@ -72,11 +64,8 @@ extension LoweringCatalog {
     guard let plan = layer.plan(l, node, codesOnly: false) else { return false }
     let n = w.codes.shape[channelAxis]
     let k = w.codes.shape[1 - channelAxis]
-    let codes = Array(w.codes.bytes.bindMemory(to: Int8.self))
-    let packed = try l.builder.packed(kerf_pack_gemm_s8_size(Int64(k), Int64(n))) {
-      kerf_pack_gemm_s8(Int64(k), Int64(n), transB ? 1 : 0, codes, $0)
-    }
-    let slot = try l.slot(x.source)
+    let packed = try l.packedCodes(w.codes, k, n, transposed: transB)
+    let slot = try l.codes(x.source)
     let kernel = plan.isCodes ? Op.gemmU8 : Op.gemmU8F32
     try plan.emit(l, node, kernel, slot, packed, [.int(k), .int(n)], .identity(l.rank(node.outputs[0])))
     return true
@@ -132,16 +121,8 @@ extension QuantizedLayer.Plan {
     let zero = Step.Attribute.int(layer.input.zero)
     switch result {
     case .codes(let reader, let y, let low, let high, let factors, let bias):
-      let inputs = [
-        x, packed, l.builder.weight(Tensor(bias)), l.builder.weight(Tensor(factors.map(\.multiplier))),
-        l.builder.weight(Tensor(factors.map(\.shift))), -1,
-      ]
-      let limits: [Step.Attribute] = [zero, .int(y.zero), .int(low), .int(high)]
-      let slot =
-        isImageKernel(kernel)
-        ? try ImageView(l, result: reader.outputs[0], layout, type: .uint8).slot
-        : try l.result(reader.outputs[0], layout, type: .uint8)
-      l.emit(kernel, inputs, [slot], attributes + limits, node)
+      let epilogue = CodesEpilogue(y: y, low: low, high: high, factors: factors, bias: bias)
+      try l.emit(kernel, x, packed, attributes + [zero], epilogue, reader.outputs[0], layout, node)
       l.covered.insert(reader.id)
     case .floats(let bias):
       let scales = l.builder.weight(Tensor(layer.scales.map { Float(layer.input.scale * $0) }))
@@ -160,4 +141,50 @@ extension QuantizedLayer.Plan {
   }
 }
 
-private func isImageKernel(_ kernel: UInt16) -> Bool { kernel == Op.conv2dU8 || kernel == Op.depthwiseU8 }
+/// Requantization of a layer's sums.
+struct CodesEpilogue {
+  let y: QuantizationParameters
+  let low: Int
+  let high: Int
+  let factors: [FixedPoint]
+  let bias: [Int32]
+}
+
+extension GraphLowering {
+  /// A layer with codes as results; `attributes` end with the input's zero point.
+  func emit(
+    _ kernel: UInt16, _ x: Int32, _ packed: Int32, _ attributes: [Step.Attribute], _ epilogue: CodesEpilogue,
+    _ output: ValueID, _ layout: Layout, _ node: Node
+  ) throws(Diagnostic) {
+    let inputs = [
+      x, packed, builder.weight(Tensor(epilogue.bias)), builder.weight(Tensor(epilogue.factors.map(\.multiplier))),
+      builder.weight(Tensor(epilogue.factors.map(\.shift))), -1,
+    ]
+    let limits: [Step.Attribute] = [.int(epilogue.y.zero), .int(epilogue.low), .int(epilogue.high)]
+    let isImage = kernel == Op.conv2dU8 || kernel == Op.depthwiseU8
+    let slot =
+      isImage
+      ? try ImageView(self, result: output, layout, type: .uint8).slot : try result(output, layout, type: .uint8)
+    emit(kernel, inputs, [slot], attributes + limits, node)
+  }
+
+  func packedFilter(_ filter: FilterShape, _ weights: Tensor) throws(Diagnostic) -> Int32 {
+    let codes = Array(weights.bytes.bindMemory(to: Int8.self))
+    let (oc, c, kh, kw, g) = (filter.oc, filter.c, filter.kh, filter.kw, filter.group)
+    if filter.isDepthwise {
+      return try builder.packed(kerf_pack_depthwise_s8_size(oc, kh, kw)) {
+        kerf_pack_depthwise_s8(oc, kh, kw, codes, $0)
+      }
+    }
+    return try builder.packed(kerf_pack_conv2d_s8_size(oc, c, kh, kw, g)) {
+      kerf_pack_conv2d_s8(oc, c, kh, kw, g, codes, $0)
+    }
+  }
+
+  func packedCodes(_ weights: Tensor, _ k: Int, _ n: Int, transposed: Bool) throws(Diagnostic) -> Int32 {
+    let codes = Array(weights.bytes.bindMemory(to: Int8.self))
+    return try builder.packed(kerf_pack_gemm_s8_size(Int64(k), Int64(n))) {
+      kerf_pack_gemm_s8(Int64(k), Int64(n), transposed ? 1 : 0, codes, $0)
+    }
+  }
+}

@@ -32,7 +32,7 @@ extension LoweringCatalog {
     _ y: QuantizationParameters,
     _ layout: Layout
   ) throws(Diagnostic) -> Int32 {
-    let slot = try l.slot(x.source, layout)
+    let slot = try l.codes(x.source, layout)
     if x.parameters == y { return slot }
     let table = l.builder.weight(Tensor((0..<256).map { UInt8(y.code(x.parameters.value($0))) }))
     let result = l.builder.resultSlot(ElementType.uint8.rawValue, l.builder.dims(slot))
@@ -78,7 +78,7 @@ extension LoweringCatalog {
     guard let y = l.quantizedReader(node), l.rank(x.source) == 4 || l.rank(x.source) == 3 else { return false }
     guard let factor = FixedPoint(x.parameters.scale / y.parameters.scale) else { return false }
     let layout = Layout.channelsLast(l.rank(x.source))
-    let image = try ImageView(l, x.source, layout)
+    let image = try ImageView(l, x.source, layout, type: .uint8)
     let attributes: [Step.Attribute] = [
       .flag(countIncludePad), .int(x.parameters.zero), .int(factor.multiplier), .int(factor.shift),
       .int(y.parameters.zero),
