@@ -48,37 +48,58 @@ V void whole_sums(const int rows, const int nv, const kerf_whole *w, const float
     for (int i = 0; i < rows * nv; i++) c[i] = vadd(vadd(c[i], more[1][i]), vadd(more[2][i], more[3][i]));
 }
 
-/// `plain`: the activation is identity, ReLU or clip, which `low` and `high` hold.
-V void whole_tile(const int rows, const int nv, const kerf_whole *w, const float *b, float *y, const float *residual,
-                  int columns, int64_t column) {
-  const kerf_epilogue *e = w->epilogue;
-  const int f = e->act.function;
-  vf c[ROWS * PANELS * PV];
-  whole_sums(rows, nv, w, b, c);
-  if (f != KERF_UNARY_IDENTITY && f != KERF_UNARY_RELU && f != KERF_UNARY_CLIP) {
-    float acc[ROWS * PANELS * KERF_PANEL] __attribute__((aligned(64)));
-    KERF_UNROLL
-    for (int i = 0; i < rows; i++)
-      KERF_UNROLL
-      for (int j = 0; j < nv; j++) vstore(acc + i * (PANELS * KERF_PANEL) + j * VW, c[i * nv + j]);
-    store(rows, columns, acc, y, residual, w->ldy, e, column);
-    return;
-  }
-  const vf low = vset(f == KERF_UNARY_RELU ? 0 : e->act.p0), high = vset(f == KERF_UNARY_CLIP ? e->act.p1 : INFINITY);
+/// Bias, and the residual that comes before the activation.
+V void whole_before(const int rows, const int nv, const kerf_whole *w, const float *residual, int columns,
+                    int64_t column, vf *c) {
+  const float *bias = w->epilogue->bias;
+  const float *added = w->epilogue->residual_mode == 1 ? residual : NULL;
   KERF_UNROLL
   for (int j = 0; j < nv; j++) {
     const int n = columns - j * VW;
     if (n <= 0) break;
-    const vf bias = e->bias ? load_some(e->bias + column + j * VW, n) : vzero();
+    const vf b = bias ? load_some(bias + column + j * VW, n) : vzero();
     KERF_UNROLL
-    for (int i = 0; i < rows; i++) {
-      vf x = vadd(c[i * nv + j], bias);
-      const float *added = residual ? residual + i * w->ldy + j * VW : NULL;
-      if (added && e->residual_mode == 1) x = vadd(x, load_some(added, n));
-      if (f != KERF_UNARY_IDENTITY) x = vmin(high, vmax(low, x));
-      if (added && e->residual_mode == 2) x = vadd(x, load_some(added, n));
-      store_some(y + i * w->ldy + j * VW, x, n);
-    }
+    for (int i = 0; i < rows; i++) c[i * nv + j] = vadd(c[i * nv + j], b);
+    if (added)
+      KERF_UNROLL
+      for (int i = 0; i < rows; i++) c[i * nv + j] = vadd(c[i * nv + j], load_some(added + i * w->ldy + j * VW, n));
+  }
+}
+
+/// Identity, ReLU and clip in the registers, other functions over the whole tile at once.
+V void whole_act(const int count, const kerf_act *act, vf *c) {
+  const int f = act->function;
+  if (f == KERF_UNARY_IDENTITY) return;
+  if (f == KERF_UNARY_RELU || f == KERF_UNARY_CLIP) {
+    const vf low = vset(f == KERF_UNARY_RELU ? 0 : act->p0), high = vset(f == KERF_UNARY_CLIP ? act->p1 : INFINITY);
+    KERF_UNROLL
+    for (int i = 0; i < count; i++) c[i] = vmin(high, vmax(low, c[i]));
+    return;
+  }
+  float acc[ROWS * PANELS * KERF_PANEL] __attribute__((aligned(64)));
+  KERF_UNROLL
+  for (int i = 0; i < count; i++) vstore(acc + i * VW, c[i]);
+  KERF_FN(kerf_unary)(acc, acc, count * VW, act);
+  KERF_UNROLL
+  for (int i = 0; i < count; i++) c[i] = vload(acc + i * VW);
+}
+
+V void whole_tile(const int rows, const int nv, const kerf_whole *w, const float *b, float *y, const float *residual,
+                  int columns, int64_t column) {
+  const float *added = w->epilogue->residual_mode == 2 ? residual : NULL;
+  vf c[ROWS * PANELS * PV];
+  whole_sums(rows, nv, w, b, c);
+  whole_before(rows, nv, w, residual, columns, column, c);
+  whole_act(rows * nv, &w->epilogue->act, c);
+  KERF_UNROLL
+  for (int j = 0; j < nv; j++) {
+    const int n = columns - j * VW;
+    if (n <= 0) break;
+    if (added)
+      KERF_UNROLL
+      for (int i = 0; i < rows; i++) c[i * nv + j] = vadd(c[i * nv + j], load_some(added + i * w->ldy + j * VW, n));
+    KERF_UNROLL
+    for (int i = 0; i < rows; i++) store_some(y + i * w->ldy + j * VW, c[i * nv + j], n);
   }
 }
 

@@ -2,7 +2,13 @@
 #include "../core/vmath.h"
 #include "unary_f32.h"
 
-V vf vsilu(vf a, vf p0) { return vmul(a, vsigmoid(vmul(p0, a))); }
+/// a / (1 + exp(-p0 a)), 4 ULP; 0 where the result is below 4e-37.
+V vf vsilu(vf a, vf p0) {
+  vf r;
+  const vf x = vmul(vsub(vzero(), p0), a), n = vexp_reduce(vmax(vset(-87.0f), vmin(vset(89.0f), x)), &r);
+  const vf scale = vasf(vishl(viadd(vint(n), viset(127)), 23));  // infinity for 2^128
+  return vdiv(a, vfma(vadd(vfma(vmul(r, r), vexp_tail(r), r), vset(1)), scale, vset(1)));
+}
 /// a (1/2 + 1/2 erf(a / sqrt 2)) within 3e-7 |a|: a rational minimax fit of the erf on [-5.6, 5.6], made for this file. Below,
 /// the result is 0.
 V vf vgelu(vf a) {
