@@ -72,6 +72,7 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport", swiftSettings: swift),
     tests("IRTests", ["IR", "TestSupport"]),
     tests("PassesTests", ["Passes", "IR", "TestSupport"], exclude: ["Golden"]),
+    tests("CalibrationTests", ["Calibration", "IR", "Passes"]),
     tests("ONNXTests", ["ONNX", "COnnx", "IR", "TestSupport"]),
     .target(name: "FaultInjection", path: "Tests/FaultInjection", cSettings: c),
     tests("BundleTests", ["Bundle", "CSystem", "FaultInjection"]),

@@ -3,9 +3,10 @@ import IR
 /// The orders in which passes run, each with its reason.
 public enum Pipelines {
   /// Without loss: changes no value beyond floating-point reassociation. For every model, before any compression.
-  public static func lossless() -> Pipeline {
+  /// `forCodes`: as quantization wants it.
+  public static func lossless(forCodes: Bool = false) -> Pipeline {
     // Twice: fusions uncover more to simplify, as a scale folded into weights that a transpose stood before.
-    let fusions = fuse().keepingRoundings()
+    let fusions = fuse(forCodes: forCodes).keepingRoundings()
     return simplify() + recover().keepingRoundings() + fusions + attention().keepingRoundings() + simplify() + fusions
       + cleanUp()
   }
@@ -44,8 +45,10 @@ public enum Pipelines {
   }
 
   /// Weights, then epilogues.
-  public static func fuse() -> Pipeline {
-    Pipeline([
+  public static func fuse(forCodes: Bool = false) -> Pipeline {
+    // On codes a sum is a kernel of its own; a convolution with a residual would have to compute in float.
+    let residual: [any Pass] = forCodes ? [] : [RulePass(FuseResidual())]
+    return Pipeline([
       RulePass(FusePadIntoConv()),
       // Before bias and activation: they would stand between the weights and the factors.
       RulePass(FuseBatchNormIntoConv()),
@@ -53,10 +56,9 @@ public enum Pipelines {
       RulePass(FuseScaleIntoWeights()),
       RulePass(FuseTransposeIntoMatMul()),
       RulePass(FuseBias()),
-      // Before activations: in Relu(Conv + residual) both fit. What is added behind an activation fits the next time.
-      RulePass(FuseResidual()),
-      RulePass(FuseActivation()),
     ])
+      // Before activations: in Relu(Conv + residual) both fit. What is added behind an activation fits the next time.
+      + Pipeline(residual + [RulePass(FuseActivation(forCodes: forCodes))])
   }
 
   /// Between the fusions: scales and transposes are then in the products, and what attention leaves can be simplified.
@@ -74,9 +76,15 @@ public enum Pipelines {
     return Pipeline([pass])
   }
 
-  /// After the lossless passes, with ranges measured on their result: layers on 8-bit codes.
-  public static func quantized(_ plan: QuantizationPlan, ranges: [ValueID: ValueRange]) -> Pipeline {
+  /// After the lossless passes, with what was measured on their result: layers on 8-bit codes.
+  public static func quantized(
+    _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], ranges: [ValueID: ValueRange],
+    means: [ValueID: [Double]] = [:]
+  ) -> Pipeline {
     Pipeline([
+      // While the float weights are there to compare with.
+      CorrectBias(plan, weights, means: means),
+      QuantizeWeights(plan, weights),
       QuantizeStatic(plan, ranges: ranges),
       // Movement between two layers on codes moves the codes.
       RulePass(SinkDequantize()),
@@ -86,6 +94,16 @@ public enum Pipelines {
       RulePass(FuseResidual()),
       RulePass(FuseActivation()),
     ])
+  }
+
+  /// Weights as codes, inputs quantized by each run.
+  public static func dynamic(_ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights]) -> Pipeline {
+    Pipeline([QuantizeDynamic(plan, weights), EliminateCommonSubexpressions(), EliminateDeadNodes()])
+  }
+
+  /// Weights as codes, everything else in float.
+  public static func weightCodes(_ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights]) -> Pipeline {
+    Pipeline([QuantizeWeights(plan, weights), EliminateDeadNodes()])
   }
 
   /// One of every pass, with its default options.

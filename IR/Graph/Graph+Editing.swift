@@ -135,6 +135,13 @@ extension Graph {
     if let value { values[value.index].users.append(node) }
   }
 
+  /// Gives a node one more input. The caller re-infers where types may change.
+  public mutating func appendInput(_ node: NodeID, _ value: ValueID) {
+    guard nodes[node.index] != nil else { return }
+    nodes[node.index]?.inputs.append(value)
+    values[value.index].users.append(node)
+  }
+
   /// Replaces a node's operator, keeping inputs and outputs, and re-infers its outputs.
   public mutating func setOperator(_ id: NodeID, _ op: any Operator) throws(Diagnostic) {
     if let old = nodes[id.index] { recount(bodiesOf: old.op, becoming: op) }

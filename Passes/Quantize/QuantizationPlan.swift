@@ -1,34 +1,74 @@
 import IR
 
 /// Which nodes of a graph will compute on 8-bit codes, and which values therefore need codes. Decided from the graph
-/// alone, so that calibration knows what to measure.
+/// and what is known of single layers, so that calibration knows what to measure.
 public struct QuantizationPlan: Sendable {
-  /// Convolutions and products by constant weights.
+  /// What is known to be better for a layer than codes, and why.
+  public struct Exception: Hashable, Sendable {
+    public enum Precision: String, Sendable {
+      /// Weights and inputs in float.
+      case float
+      /// Weights as codes, inputs in float.
+      case weights
+    }
+    public var precision: Precision
+    public var reason: String
+
+    public init(_ precision: Precision, _ reason: String) {
+      self.precision = precision
+      self.reason = reason
+    }
+  }
+
+  /// Convolutions and products by constant weights that compute on codes.
   public private(set) var layers: Set<NodeID> = []
+  /// Products whose weights are codes and whose inputs are float.
+  public private(set) var weightLayers: Set<NodeID> = []
   /// Nodes that pass codes on: sums, pools, functions of one value, movement.
   public private(set) var carriers: Set<NodeID> = []
   /// Values that get codes, in the order of their definition.
   public private(set) var values: [ValueID] = []
-  /// Layers that stay float, with the reason.
+  /// Layers that do not compute on codes, with the reason.
   public private(set) var rejected: [(node: Node, reason: String)] = []
 
-  /// `keepFloat`: ONNX names of nodes that must stay float.
-  public init(_ graph: Graph, keepFloat: [String] = []) {
+  /// `keepFloat`: ONNX names of nodes that must stay float. `weightsOnly`: no layer computes on codes. `isTrial`: also
+  /// layers for which no kernel exists where they stand, to see what codes do to them.
+  public init(
+    _ graph: Graph, keepFloat: [String] = [], exceptions: [NodeID: Exception] = [:], weightsOnly: Bool = false,
+    isTrial: Bool = false
+  ) {
     let kept = Set(keepFloat.map { Name($0) })
-    let nodes = Array(graph.orderedNodes)
-    var wanted: Set<ValueID> = []
-    for node in nodes where QuantizationPlan.isLayer(node) {
+    for node in graph.orderedNodes where QuantizationPlan.isLayer(node) {
       if node.names.contains(where: kept.contains) {
         rejected.append((node, "kept float on request"))
       } else if let reason = QuantizationPlan.obstacle(node, graph) {
         rejected.append((node, reason))
-      } else if let x = node.inputs[0] {
+      } else if weightsOnly {
+        weightLayers.insert(node.id)
+      } else if let exception = exceptions[node.id] {
+        rejected.append((node, exception.reason))
+        if exception.precision == .weights { weightLayers.insert(node.id) }
+      } else {
         layers.insert(node.id)
-        wanted.insert(x)
       }
     }
-    // Backwards: what a reader on codes wants, a carrier can pass on.
-    for node in nodes.reversed() where node.outputs.contains(where: wanted.contains) {
+    // A layer that falls out may leave another's result without a reader on codes.
+    while true {
+      spread(graph, kept)
+      let stranded = layers.sorted().compactMap { graph[$0] }.filter { isStranded($0, graph) }
+      if stranded.isEmpty || isTrial { break }
+      for node in stranded {
+        layers.remove(node.id)
+        rejected.append((node, "no kernel gives a float result, and nothing reads it as codes"))
+      }
+    }
+  }
+
+  /// Finds carriers and values: backwards, what a reader on codes wants, a carrier can pass on.
+  private mutating func spread(_ graph: Graph, _ kept: Set<Name>) {
+    var wanted = Set(layers.compactMap { graph[$0]?.input(0) })
+    carriers = []
+    for node in Array(graph.orderedNodes).reversed() where node.outputs.contains(where: wanted.contains) {
       guard !node.names.contains(where: kept.contains), let inputs = QuantizationPlan.carried(node, graph) else {
         continue
       }
@@ -38,8 +78,28 @@ public struct QuantizationPlan: Sendable {
     values = wanted.sorted()
   }
 
+  /// Whether a depthwise convolution's result must be float, which no kernel on codes gives.
+  private func isStranded(_ node: Node, _ graph: Graph) -> Bool {
+    guard let conv = node.op as? Conv, graph.isDepthwise(conv, node), let output = node.outputs.first else {
+      return false
+    }
+    return !conv.activation.onlyLimits || graph.isOutput(output) || !values.contains(output)
+  }
+
   /// Nodes that read codes.
   public func readsCodes(_ node: NodeID) -> Bool { layers.contains(node) || carriers.contains(node) }
+
+  /// Layers whose weights become codes, in order.
+  public var coded: [NodeID] { layers.union(weightLayers).sorted() }
+
+  /// Whether a layer's weights can be codes while its inputs are float: kernels exist for products.
+  public static func takesWeightCodes(_ node: Node) -> Bool { node.op is Gemm || node.op is MatMul }
+
+  /// The axis of a layer's input along which its weights distinguish channels.
+  public static func inputChannelAxis(_ node: Node, _ graph: Graph) -> Int? {
+    guard let rank = graph.rank(node.input(0)), rank > 1 else { return nil }
+    return node.op is Conv ? 1 : rank - 1
+  }
 
   static func isLayer(_ node: Node) -> Bool { node.op is Conv || node.op is Gemm || node.op is MatMul }
 

@@ -46,6 +46,8 @@ public enum BundleFormat {
     case report = 3
     case metadata = 4
     case signature = 5
+    /// The optimized graph as an ONNX model, for `kerf export`; only where it was asked for.
+    case graph = 6
 
     var isRequired: Bool { self == .program || self == .weights }
     var alignment: Int { self == .weights ? 4096 : 64 }

@@ -6,6 +6,8 @@ public struct BundleWriter: Sendable {
   public var report: [UInt8] = []
   /// JSON about the origin: source file, its SHA-256, opset, version of the compiler, target; empty for none.
   public var metadata: [UInt8] = []
+  /// The optimized graph as an ONNX model; empty for none.
+  public var graph: [UInt8] = []
   /// Instruction sets that the program may use (1 << KERF_ISA_…), 0 for any.
   public var isaMask: UInt32 = 0
   /// Bytes of the arena, 0 when they depend on the dimensions of the inputs.
@@ -28,6 +30,7 @@ public struct BundleWriter: Sendable {
     if weights.count > 0 { parts.append((.weights, weights)) }
     if !report.isEmpty { parts.append((.report, ScatteredBytes(report))) }
     if !metadata.isEmpty { parts.append((.metadata, ScatteredBytes(metadata))) }
+    if !graph.isEmpty { parts.append((.graph, ScatteredBytes(graph))) }
     return assemble(parts)
   }
 

@@ -1,3 +1,4 @@
+import Calibration
 import IR
 import Lowering
 
@@ -5,15 +6,18 @@ public typealias Target = Lowering.Target
 
 /// Which weights and activations become integers.
 public enum QuantizeMode: String, CaseIterable, Sendable {
-  /// Weights and activations 8-bit, activation ranges from samples.
+  /// Weights and activations 8-bit, activation ranges from samples; without samples as `int8Dynamic`.
   case int8
+  /// Weights and the inputs of products and convolutions 8-bit, ranges of the inputs from each run.
+  case int8Dynamic = "int8-dynamic"
+  /// Weights 8-bit, one scale for each output channel; all else float.
+  case int8Weights = "int8-weights"
+  /// Weights of products 4-bit, one scale for 32 inputs; of convolutions as `int8Weights`.
+  case int4Weights = "int4-weights"
 }
 
 /// How activation ranges follow from samples.
-public enum CalibrationMethod: String, CaseIterable, Sendable {
-  /// The smallest and the largest value seen.
-  case minmax
-}
+public typealias CalibrationMethod = Calibration.RangeMethod
 
 /// Samples of a model's inputs, loaded one at a time.
 public struct SampleSet: Sendable {
@@ -58,7 +62,23 @@ public struct CompileOptions: Sendable {
   /// Numbers, or bounds, for symbolic dimensions.
   public var dimensions: [(name: String, range: ClosedRange<Int>)] = []
   public var quantize: QuantizeMode?
-  public var calibration = CalibrationMethod.minmax
+  /// Nil: the method whose result is nearest to the float model's on the samples.
+  public var calibration: CalibrationMethod?
+  /// Signal over noise, in dB, that every output must keep on the samples: layers go back to float until it holds. Nil:
+  /// 28 where outputs are used as numbers and 20 where only the largest score matters, unless that takes more than 85 % or
+  /// 25 % of the multiplications; 0: no such check.
+  public var minimumSQNR: Double?
+  /// Largest drop on the samples, as a fraction: of rows with another largest score, or, for outputs that are numbers, of
+  /// the outputs' magnitude. Layers go back to float until it holds.
+  public var maxDrop: Double?
+  /// For this machine's processor: runs the quantized model against the float one, and gives the float one where the
+  /// quantized one is slower by more than 5 %. The only decision that rests on a measurement: near that bound two
+  /// compilations may differ.
+  public var refusesSlower = false
+  /// Keeps the optimized graph in the bundle, as an ONNX model with all its weights, for `kerf export`.
+  public var keepsGraph = false
+  /// File that keeps what calibration measured.
+  public var calibrationCache: String?
   /// As on the command line: `magnitude:0.8`, `block:1x4:0.7`, `n:m=2:4`.
   public var prune: String?
   /// ONNX names of nodes that stay float.

@@ -42,7 +42,10 @@ public enum Compiler {
     let description = try SourceDescription(path: path, opset: source.opset)
     // Given away, so that a large graph is changed in place and never there twice.
     let graph = (consume source).graph
-    var compiled = try compile(consume graph, from: description, options)
+    var compiled =
+      options.comparesSpeed
+      ? try compileComparing(graph, from: description, options)
+      : try compile(consume graph, from: description, options)
     compiled.warnings = warnings + compiled.warnings
     return compiled
   }
@@ -76,14 +79,17 @@ public enum Compiler {
     return [what + " (" + names.joined(separator: "; ") + (nodes.count > 8 ? "; …)" : ")")]
   }
 
+  /// `notes`: warnings for the report.
   static func compile(
-    _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions
+    _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions, notes: [String] = []
   ) throws -> CompiledModel {
-    var warnings: [String] = []
+    var warnings = notes
     let inputTypes = graph.inputs.map { graph.type($0) }
     let inputs = inputTypes.map(\.description)
     let outputs = graph.outputs.map { graph.type($0).description }
     let report = try optimize(&graph, options, &warnings)
+    // Before lowering, so that the graph's weights can go as soon as they are packed.
+    let kept = options.keepsGraph ? try exported(graph) : []
     options.progress?("lower", nil)
     let lowered: LoweredModel
     do throws(Diagnostic) {
@@ -101,13 +107,22 @@ public enum Compiler {
     }
     var full = CompileReport(pipeline: report, lowered, source, options, warnings)
     full.memory = try lowered.memory(inputTypes, options)
-    let image = try assemble(lowered, full.withoutTimes, source, (inputs, outputs), options)
+    let image = try assemble(lowered, full.withoutTimes, source, (inputs, outputs), options, graph: kept)
     return CompiledModel(report: full, warnings: warnings, image: image, weights: lowered.weights.map(\.storage))
+  }
+
+  /// The graph as an ONNX model.
+  private static func exported(_ graph: Graph) throws -> [UInt8] {
+    do throws(Diagnostic) {
+      return try exportModel(graph, producerVersion: kerfVersion)
+    } catch {
+      throw KerfError(error)
+    }
   }
 
   private static func assemble(
     _ lowered: LoweredModel, _ report: CompileReport, _ source: SourceDescription,
-    _ types: (inputs: [String], outputs: [String]), _ options: CompileOptions
+    _ types: (inputs: [String], outputs: [String]), _ options: CompileOptions, graph: [UInt8]
   ) throws -> ScatteredBytes {
     options.progress?("write", nil)
     let encoder = JSONEncoder()
@@ -124,6 +139,7 @@ public enum Compiler {
           target: options.target.rawValue, inputs: types.inputs, outputs: types.outputs,
           bounds: options.bounds.mapValues { [$0.lowerBound, $0.upperBound] })))
     writer.isaMask = options.target.isaMask
+    writer.graph = graph
     if options.bounds.isEmpty { writer.arenaBytes = UInt64(report.memory?.arenaBytes ?? 0) }
     do throws(BundleError) {
       return try writer.image()

@@ -10,11 +10,7 @@ extension Compiler {
     _ graph: inout Graph, _ options: CompileOptions, _ warnings: inout [String]
   ) throws -> PipelineReport {
     let settings = passOptions(options)
-    options.progress?("optimize", nil)
-    var first = settings
-    // On codes a sum is a kernel of its own; a convolution with a residual would have to compute in float.
-    if options.quantize == .int8 { first.disabled.append(FuseResidual.name) }
-    var report = try run(Pipelines.lossless(), on: &graph, first)
+    var report = try optimizeFloat(&graph, options)
     if let text = options.prune {
       let passes = try pruning(text, options)
       let pruned = try run(passes, on: &graph, settings.after(report))
@@ -23,13 +19,40 @@ extension Compiler {
       }
       report = report.followed(by: pruned)
     }
-    switch options.quantize {
-    case nil: break
-    case .int8:
-      let passes = try quantization(graph, options, &warnings)
-      report = report.followed(by: try run(passes, on: &graph, settings.after(report)))
+    guard let mode = options.quantize else { return report }
+    let settingsAfter = settings.after(report)
+    switch mode {
+    case .int8 where options.openSamples != nil:
+      return report.followed(by: try quantizeOnSamples(&graph, options, settingsAfter, &warnings))
+    case .int8, .int8Dynamic:
+      if mode == .int8 {
+        warnings.append("without --samples activations get their ranges in each run, as with --quantize int8-dynamic")
+      }
+      let plan = QuantizationPlan(graph, keepFloat: options.keepFloat)
+      try warnIfEmpty(plan.layers.isEmpty, options, &warnings)
+      let passes = Pipelines.dynamic(plan, LayerWeights.all(plan, graph))
+      return report.followed(by: try run(passes, on: &graph, settingsAfter))
+    case .int8Weights, .int4Weights:
+      let plan = QuantizationPlan(graph, keepFloat: options.keepFloat, weightsOnly: true)
+      try warnIfEmpty(plan.weightLayers.isEmpty, options, &warnings)
+      let weights = LayerWeights.all(plan, graph, bits: mode == .int4Weights ? 4 : 8)
+      return report.followed(by: try run(Pipelines.weightCodes(plan, weights), on: &graph, settingsAfter))
     }
-    return report
+  }
+
+  /// The passes without loss, as what follows wants them.
+  @discardableResult
+  static func optimizeFloat(_ graph: inout Graph, _ options: CompileOptions) throws -> PipelineReport {
+    options.progress?("optimize", nil)
+    let forCodes = [.int8, .int8Dynamic].contains(options.quantize)
+    return try run(Pipelines.lossless(forCodes: forCodes), on: &graph, passOptions(options))
+  }
+
+  private static func warnIfEmpty(_ isEmpty: Bool, _ options: CompileOptions, _ warnings: inout [String]) throws {
+    guard isEmpty, let mode = options.quantize else { return }
+    let what = "--quantize \(mode.rawValue) changed nothing: no layer has constant weights and a float input"
+    if options.strict { throw KerfError(what) }
+    warnings.append(what)
   }
 
   /// Notes something that was asked for and had no effect; an error when strict.
@@ -55,52 +78,32 @@ extension Compiler {
     }
   }
 
-  /// Measures the ranges of what will be quantized, and gives the passes that do it.
-  private static func quantization(_ graph: Graph, _ options: CompileOptions, _ warnings: inout [String]) throws
-    -> Pipeline
-  {
+  /// Measures what will be quantized, decides, and does it.
+  private static func quantizeOnSamples(
+    _ graph: inout Graph, _ options: CompileOptions, _ settings: PassOptions, _ warnings: inout [String]
+  ) throws -> PipelineReport {
+    let isEmpty = QuantizationPlan(graph, keepFloat: options.keepFloat).layers.isEmpty
+    try warnIfEmpty(isEmpty, options, &warnings)
+    guard !isEmpty else { return try run(Pipeline([]), on: &graph, settings) }
+    var quantizer = try quantizer(graph, options)
+    let pipeline = try quantizer.pipeline()
+    warnings += quantizer.warnings
+    graph = quantizer.graph
+    let last = try run(pipeline, on: &graph, settings)
+    return quantizer.report?.followed(by: last) ?? last
+  }
+
+  /// A quantizer of a float graph with the samples of the options.
+  static func quantizer(_ graph: Graph, _ options: CompileOptions) throws -> Quantizer {
     guard let open = options.openSamples else {
       throw KerfError(
-        "--quantize int8 needs samples to measure activations on",
+        "there are no samples to measure activations on",
         notes: [
           "give some with --samples PATH: a .npy or .npz whose first axis counts samples, or a folder of input folders"
         ])
     }
-    let plan = QuantizationPlan(graph, keepFloat: options.keepFloat)
-    guard !plan.layers.isEmpty else {
-      try warn("--quantize int8 changed nothing: no layer has constant weights and a float input", options, &warnings)
-      return Pipeline([])
-    }
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
-    let ranges = try measure(graph, plan.values, ports, open(ports), options)
-    return Pipelines.quantized(plan, ranges: ranges)
-  }
-
-  private static func measure(
-    _ graph: Graph, _ values: [ValueID], _ ports: [PortDescription], _ samples: SampleSet, _ options: CompileOptions
-  ) throws -> [ValueID: ValueRange] {
-    let calibrator: Calibrator
-    do throws(Diagnostic) {
-      calibrator = try Calibrator(graph, values: values, threads: options.threads, provider: ReferenceProvider())
-    } catch {
-      throw KerfError(error)
-    }
-    guard samples.count > 0 else { throw KerfError("there are no samples to calibrate on") }
-    for index in 0..<samples.count {
-      options.progress?("calibrate", .count(index, of: samples.count))
-      let data = try samples.load(index)
-      let arguments = try data.enumerated().map { index, value in
-        try ports[index].argument(value, isHost: calibrator.isHostInput(index))
-      }
-      try withExtendedLifetime(data) {
-        do throws(RuntimeError) {
-          try calibrator.add(arguments)
-        } catch {
-          throw KerfError("sample \(index): \(error)")
-        }
-      }
-    }
-    return calibrator.ranges
+    return try Quantizer(graph, SampleFeed(try open(ports), ports), options)
   }
 
   static func passOptions(_ options: CompileOptions) -> PassOptions {

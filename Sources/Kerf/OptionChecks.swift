@@ -6,9 +6,8 @@ extension Compiler {
   /// Names of all passes, as `--disable-pass` and `--print-after` take them.
   public static var passNames: [String] {
     let plan = QuantizationPlan(Graph(), keepFloat: [])
-    return Pipelines.allPasses.map(\.name)
-      + Pipelines.quantized(plan, ranges: [:]).passes.map(\.name)
-      .filter { name in !Pipelines.allPasses.contains { $0.name == name } }
+    let others = Pipeline([EqualizeLayers(plan, magnitudes: [:])]) + Pipelines.quantized(plan, [:], ranges: [:])
+    return (Pipeline(Pipelines.allPasses) + others + Pipelines.dynamic(plan, [:])).names
   }
 
   /// Names of the operators that ONNX defines as functions, as `--expand` takes them.

@@ -18,7 +18,8 @@ struct KerfCommand: ParsableCommand {
     version: kerfVersion,
     subcommands: [
       CompileCommand.self, RunCommand.self, BenchCommand.self, ProfileCommand.self, ReportCommand.self,
-      InspectCommand.self, CompareCommand.self, EvaluateCommand.self, VerifyCommand.self, OperatorsCommand.self,
+      InspectCommand.self, CompareCommand.self, EvaluateCommand.self, DebugCommand.self, ExportCommand.self,
+      VerifyCommand.self, OperatorsCommand.self,
       ConformanceCommand.self, ConformanceWorkerCommand.self,
     ])
 

@@ -38,6 +38,8 @@ public struct CompileReport: Codable, Equatable, Sendable {
   public var layers: [LayerReport] = []
   /// What the compiled model needs; nil in reports of versions before 0.2.
   public var memory: MemoryReport?
+  /// The quantized model against its float form, where both were run; nil inside bundles, as other times.
+  public var speed: SpeedReport?
   /// Nodes that run by reference evaluation.
   public var hostCalls: [Rejection] = []
   public var warnings: [String] = []
@@ -50,8 +52,27 @@ public struct CompileReport: Codable, Equatable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case kerfVersion = "kerf_version"
-    case source, target, passes, totals, layers, memory, warnings
+    case source, target, passes, totals, layers, memory, speed, warnings
     case hostCalls = "host_calls"
+  }
+}
+
+/// Milliseconds of the fastest run of a model's quantized and float forms, and which of them was written.
+public struct SpeedReport: Codable, Equatable, Sendable {
+  public var quantizedMilliseconds: Double
+  public var floatMilliseconds: Double
+  public var keptFloat: Bool
+
+  public init(quantizedMilliseconds: Double, floatMilliseconds: Double, keptFloat: Bool) {
+    self.quantizedMilliseconds = quantizedMilliseconds
+    self.floatMilliseconds = floatMilliseconds
+    self.keptFloat = keptFloat
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case quantizedMilliseconds = "quantized_ms"
+    case floatMilliseconds = "float_ms"
+    case keptFloat = "kept_float"
   }
 }
 
@@ -263,6 +284,7 @@ extension CompileReport {
     var copy = self
     for index in copy.passes.indices { copy.passes[index].milliseconds = 0 }
     copy.totals.milliseconds = 0
+    copy.speed = nil
     return copy
   }
 }

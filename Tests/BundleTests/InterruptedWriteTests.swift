@@ -90,7 +90,7 @@ import Testing
     let others = [".model.kerf.12x.tmp", ".model.kerf..tmp", ".other.kerf.123.tmp", "model.kerf.123.tmp"]
     for name in others { try Data([1]).write(to: URL(fileURLWithPath: folder + "/" + name)) }
     try Data([1]).write(to: URL(fileURLWithPath: abandoned))
-    let file = open(abandoned, O_RDWR)
+    let file = open(abandoned, O_RDWR | O_CLOEXEC)
     #expect(flock(file, LOCK_EX | LOCK_NB) == 0)
     try AtomicFile.write(new, to: path)
     #expect(FileManager.default.fileExists(atPath: abandoned))

@@ -32,7 +32,16 @@ import Testing
     (["run"], "error: Missing expected argument '<model>'"),
     (["compile", "a.onnx"], "error: Missing expected argument '--output <out.kerf>'"),
     (["compile", "a.onnx", "-o", "a.onnx"], "error: the output must be another file than the model"),
-    (["compile", "a.onnx", "-o", "b", "--quantize", "int8"], "error: --quantize int8 needs --samples"),
+    (
+      ["compile", "a.onnx", "-o", "b", "--quantize", "int9"],
+      "error: The value 'int9' is invalid for '--quantize <kind>'. Please provide one of 'int8', 'int8-dynamic', "
+        + "'int8-weights' or 'int4-weights'."
+    ),
+    (
+      ["compile", "a.onnx", "-o", "b", "--max-drop", "200%"],
+      "error: The value '200%' is invalid for '--max-drop <share>'"
+    ),
+    (["debug", "a.onnx"], "error: debug needs --samples"),
     (["compile", "a.onnx", "-o", "b", "--stop-after", "-1"], "error: Missing value for '--stop-after <n>'"),
     (
       ["compile", "a.onnx", "-o", "b", "--input-shape", "x1x3"],
@@ -179,7 +188,7 @@ import Testing
     let texts = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Help")
     let commands = [
       "compile", "run", "bench", "profile", "report", "inspect", "compare", "evaluate", "verify", "operators",
-      "conformance",
+      "conformance", "debug", "export",
     ]
     for command in [""] + commands {
       let run = try CommandLineRun(command.isEmpty ? ["--help"] : ["help", command])

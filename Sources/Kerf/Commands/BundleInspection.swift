@@ -79,6 +79,15 @@ public enum BundleContents {
     }
   }
 
+  /// The optimized graph as an ONNX model. Throws where the bundle was compiled without keeping it.
+  public static func graph(path: String) throws -> [UInt8] {
+    guard let bytes = try section(.graph, path) else {
+      throw KerfError(
+        "'\(printable(path))' does not hold its graph", notes: ["compile the model again with --keep-graph"])
+    }
+    return bytes
+  }
+
   static func section(_ type: BundleFormat.Section, _ path: String) throws -> [UInt8]? {
     do throws(BundleError) {
       let file = try BundleFile(path: path)

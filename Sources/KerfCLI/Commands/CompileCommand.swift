@@ -57,7 +57,6 @@ struct CompileCommand: ParsableCommand {
 
   func validate() throws {
     if output == model { throw ValidationError("the output must be another file than the model") }
-    if flags.quantize == .int8, samples.samples == nil { throw ValidationError("--quantize int8 needs --samples") }
   }
 
   func run() throws {

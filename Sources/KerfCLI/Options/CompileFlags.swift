@@ -4,7 +4,6 @@ import Kerf
 
 extension Kerf.Target: ExpressibleByArgument {}
 extension QuantizeMode: ExpressibleByArgument {}
-extension CalibrationMethod: ExpressibleByArgument {}
 
 /// `--input-shape` and `--dim`.
 struct ShapeOptions: ParsableArguments {
@@ -108,21 +107,27 @@ struct CompileFlags: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Turn weights, or weights and activations, into integers. int8 needs --samples.", valueName: "kind"))
+      "Turn weights, or weights and activations, into integers. int8 measures activations on --samples; without them each "
+        + "run does.", valueName: "kind"))
   var quantize: QuantizeMode?
 
-  @Option(name: .long, help: ArgumentHelp("How activation ranges follow from the samples.", valueName: "method"))
-  var calibration: CalibrationMethod?
+  @OptionGroup var quantization: QuantizationFlags
+
+  @Flag(
+    name: .customLong("keep-graph"),
+    help: "Keep the optimized graph in the bundle, for kerf export: costs the size of its weights once more.")
+  var keepGraph = false
+
+  @Flag(
+    name: .customLong("allow-slower"),
+    help: "Keep a quantized model that is slower than the float one on this machine (--target native compares them).")
+  var allowSlower = false
 
   @Option(
     name: .long,
     help: ArgumentHelp(
       "Set the least important weights to zero: magnitude:0.8 for 80 % of each layer's.", valueName: "kind:amount"))
   var prune: String?
-
-  @Option(
-    name: .customLong("keep-float"), help: ArgumentHelp("ONNX node that stays float. Repeatable.", valueName: "node"))
-  var keepFloat: [String] = []
 
   @Option(
     name: .customLong("expand"),
@@ -152,11 +157,6 @@ struct CompileFlags: ParsableArguments {
     help: "Turn into errors: options without effect, fallbacks to slower paths, passes that changed nothing.")
   var strict = false
 
-  @Option(
-    name: .customLong("max-memory"),
-    help: ArgumentHelp("Memory that the compiled model and calibration may take, as 2GB or 512MiB.", valueName: "size"))
-  var maxMemory: ByteSize?
-
   func validate() throws {
     try ExpandOption.check(expandedOperators)
     if let stopAfter, stopAfter < 0 { throw ValidationError("--stop-after is \(stopAfter), must not be negative") }
@@ -169,24 +169,28 @@ struct CompileFlags: ParsableArguments {
   func apply(to options: inout CompileOptions) {
     options.target = target
     options.quantize = quantize
-    options.calibration = calibration ?? options.calibration
     options.prune = prune
-    options.keepFloat = keepFloat
+    quantization.apply(to: &options)
+    options.refusesSlower = !allowSlower
+    options.keepsGraph = keepGraph
     options.disabledPasses = disabledPasses
     options.expandedOperators = expandedOperators
     options.printAfter = printAfter
     options.verifyEach = verifyEach
     options.stopAfter = stopAfter
     options.strict = strict
-    options.maxMemory = maxMemory?.bytes
   }
 
   /// Options that say nothing without another one.
   func withoutEffect(samples: String?) -> [String] {
     var list: [String] = []
+    if quantize != .int8 || samples == nil {
+      list += quantization.namesWithoutEffect.map { "\($0) has no effect without --quantize int8 and --samples" }
+    }
     if quantize == nil {
-      if calibration != nil { list.append("--calibration has no effect without --quantize") }
-      if !keepFloat.isEmpty, prune == nil { list.append("--keep-float has no effect without --quantize or --prune") }
+      if !quantization.keepFloat.isEmpty, prune == nil {
+        list.append("--keep-float has no effect without --quantize or --prune")
+      }
       if samples != nil { list.append("--samples has no effect without --quantize") }
     }
     return list

@@ -7,7 +7,7 @@ extension LoweringCatalog {
   static let convolution: [String: LoweringRule] = ["Conv": conv, "ConvTranspose": convTranspose]
 
   static let conv: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
+    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.weights(node.inputs[1]) else {
       return false
     }
     guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {
@@ -28,7 +28,7 @@ extension LoweringCatalog {
   }
 
   private static let convTranspose: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
+    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.weights(node.inputs[1]) else {
       return false
     }
     guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {

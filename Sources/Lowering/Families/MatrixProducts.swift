@@ -69,7 +69,7 @@ extension LoweringCatalog {
         return false
       }
     }
-    if let weights = l.graph.constant(b), !op.transposesA {
+    if let weights = l.weights(b), !op.transposesA {
       let (k, count) = op.transposesB ? (weights.shape[1], weights.shape[0]) : (weights.shape[0], weights.shape[1])
       let packed = try l.packedMatrix(weights, k, count, transposed: op.transposesB, times: op.alpha)
       let attributes: [Step.Attribute] = [.int(k), .int(count)] + op.activation.attributes + [.int(residual.mode)]

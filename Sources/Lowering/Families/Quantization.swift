@@ -34,8 +34,12 @@ extension LoweringCatalog {
   private static let dequantize: LoweringRule = { (l, node) throws(Diagnostic) in
     guard let op = node.op as? DequantizeLinear, let x = node.inputs[0] else { return false }
     let y = node.outputs[0]
-    if let tensor = l.weights(y) {
-      l.postpone(y) { [unowned l] () throws(Diagnostic) in try l.placeConstant(y, tensor) }
+    if node.inputs.allSatisfy({ $0 == nil || l.graph.constant($0) != nil }) {
+      // Most layers read the codes themselves: dequantized only where one does not.
+      l.postpone(y) { [unowned l] () throws(Diagnostic) in
+        guard let tensor = l.weights(y) else { throw .invalid("internal: \(node.label) has no value") }
+        try l.placeConstant(y, tensor)
+      }
       return true
     }
     guard op.granularity.blockSize == 0 else { return false }

@@ -1,0 +1,193 @@
+import IR
+import TestSupport
+import Testing
+
+@testable import Passes
+
+/// Each pass of quantization on graphs with known numbers.
+@Suite struct QuantizePassTests {
+  static let linear = """
+    graph @g(%x: f32[4,2]) -> (%y: f32[4,2]) {
+      %w = constant [127, 0.5, -63.2, -1] : f32[2,2]
+      %b = constant [1, 2] : f32[2]
+      %y = Gemm(%x, %w, %b) : f32[4,2] from "fc"
+      return %y
+    }
+    """
+
+  func run(_ pass: any Pass, _ graph: inout Graph) throws -> PassReport {
+    var options = PassOptions()
+    options.verifiesEachEdit = true
+    return try Pipeline([pass]).run(on: &graph, options).passes[0]
+  }
+
+  @Test func weightsBecomeCodesPerChannel() throws {
+    let weights = LayerWeights(Tensor([Float(127), 0.5, -63.2, -1], shape: [2, 2]), axis: 1)
+    #expect(weights.scales.elements(Float.self) == [1, Float(1) / 127])
+    #expect(weights.codes.elements(Int8.self) == [127, 64, -63, -127])
+    let rows = LayerWeights(Tensor([Float(2), -1, 0, 0], shape: [2, 2]), axis: 0)
+    #expect(rows.scales.elements(Float.self) == [Float(2) / 127, 1])
+    #expect(rows.codes.elements(Int8.self) == [127, -64, 0, 0])
+  }
+
+  @Test func blocksGetScalesOfTheirOwn() throws {
+    // 33 inputs, one output: the last one is a block of its own.
+    let values = (0..<33).map { Float($0 == 32 ? 70 : $0 % 2 == 0 ? 7 : -3) }
+    let weights = LayerWeights(blocksOf: Tensor(values, shape: [33, 1]), axis: 1)
+    #expect(weights.codes.type == .int4)
+    #expect(weights.scales.shape == [2, 1])
+    #expect(weights.scales.elements(Float.self) == [1, 10])
+    #expect(weights.codes.integers == values.map { $0 == 70 ? 7 : Int($0) })
+    #expect((weights.axis, weights.block) == (0, 32))
+  }
+
+  @Test func weightsOnlyKeepsInputsInFloat() throws {
+    var graph = try Graph(parsing: Self.linear)
+    let plan = QuantizationPlan(graph, weightsOnly: true)
+    #expect(plan.layers.isEmpty && plan.values.isEmpty && plan.weightLayers.count == 1)
+    let report = try run(QuantizeWeights(plan, LayerWeights.all(plan, graph)), &graph)
+    #expect(report.edits == 1)
+    #expect(
+      graph.text == """
+        graph @g(%x: f32[4,2]) -> (%y: f32[4,2]) {
+          %w.int8 = constant [127, 64, -63, -127] : i8[2,2]
+          %w.scale = constant [1.0, 0.007874016] : f32[2]
+          %0 = DequantizeLinear(%w.int8, %w.scale) : f32[2,2] from "fc"
+          %b = constant [1.0, 2.0] : f32[2]
+          %y = Gemm(%x, %0, %b) : f32[4,2] from "fc"
+          return %y
+        }
+
+        """)
+  }
+
+  @Test func biasTakesTheMeanError() throws {
+    var graph = try Graph(parsing: Self.linear)
+    let plan = QuantizationPlan(graph)
+    let report = try run(
+      CorrectBias(plan, LayerWeights.all(plan, graph), means: [graph.inputs[0]: [10, 100]]), &graph)
+    #expect(report.edits == 1)
+    let bias = try #require(graph.orderedNodes.first { $0.op is Gemm }?.inputs[2].flatMap { graph.constant($0) })
+    let values = bias.wide(Double.self)
+    // Column 0: 127 exact, −63.2 became −63. Column 1: 0.5 became 64 / 127, −1 exact.
+    #expect(abs(values[0] - (1 - 0.2 * 100)) < 1e-4)
+    #expect(abs(values[1] - (2 + (0.5 - 64.0 / 127) * 10)) < 1e-5)
+  }
+
+  @Test func biasOfGroupsUsesTheirOwnChannels() throws {
+    let layer = LayerWeights(Tensor([Float(127), 0.4, 127, 0.4], shape: [2, 1, 1, 2]), axis: 0)
+    var conv = Conv()
+    conv.group = 2
+    var graph = try Graph(
+      parsing: """
+        graph @g(%x: f32[1,2,1,2]) -> (%y: f32[1,2,1,1]) {
+          %w = constant [127, 0.4, 127, 0.4] : f32[2,1,1,2]
+          %y = Conv(%x, %w) {group=2} : f32[1,2,1,1] from "c"
+          return %y
+        }
+        """)
+    let node = try #require(graph.orderedNodes.first { $0.op is Conv })
+    let weight = try #require(graph.constant(node.inputs[1]))
+    let shift = try #require(CorrectBias.shift(node, weight, layer, [1, 10]))
+    #expect(abs(shift[0] - 0.4) < 1e-6 && abs(shift[1] - 4) < 1e-6)
+    #expect(CorrectBias.shift(node, weight, layer, [1, 10, 100]) == nil)
+    // Without a bias the layer gets one. A trial: a depthwise layer on codes needs a reader on codes.
+    let plan = QuantizationPlan(graph, isTrial: true)
+    _ = try run(CorrectBias(plan, [node.id: layer], means: [graph.inputs[0]: [1, 10]]), &graph)
+    #expect(graph[node.id]?.inputs.count == 3)
+  }
+
+  static let pair = """
+    graph @g(%x: f32[1,2,2,2]) -> (%y: f32[1,1,2,2]) {
+      %w = constant [1, 2, 64, 128] : f32[2,2,1,1]
+      %b = constant [1, 64] : f32[2]
+      %v = constant [64, 1] : f32[1,2,1,1]
+      %1 = Conv(%x, %w, %b) {activation="relu"} : f32[1,2,2,2] from "first"
+      %y = Conv(%1, %v) : f32[1,1,2,2] from "second"
+      return %y
+    }
+    """
+
+  @Test func channelsAreEvenedOutExactly() throws {
+    var graph = try Graph(parsing: Self.pair)
+    let x = Tensor([Float(0.1), -0.2, 3, 4, 5, -6, 7, 0.8], shape: [1, 2, 2, 2])
+    let context = EvaluationContext(outputCount: 1)
+    let before = try graph.evaluate([.tensor(x)], context)
+    let plan = QuantizationPlan(graph)
+    let value = try #require(plan.values.last)
+    let report = try run(EqualizeLayers(plan, magnitudes: [value: [1, 64]], leastImbalance: 4), &graph)
+    #expect(report.edits == 1)
+    #expect(try graph.evaluate([.tensor(x)], context) == before)
+    let first = try #require(graph.orderedNodes.first { $0.op is Conv })
+    // sqrt(1/64 / 1) and sqrt(1 / (1/64)): factors 1/8 and 8.
+    #expect(graph.constant(first.inputs[1])?.elements(Float.self) == [8, 16, 8, 16])
+    #expect(graph.constant(first.inputs[2])?.elements(Float.self) == [8, 8])
+  }
+
+  @Test func evenChannelsStay() throws {
+    var graph = try Graph(parsing: Self.pair)
+    let plan = QuantizationPlan(graph)
+    let value = try #require(plan.values.last)
+    #expect(try run(EqualizeLayers(plan, magnitudes: [value: [1, 1.5]]), &graph).edits == 0)
+  }
+
+  @Test func otherReadersKeepChannelsAsTheyAre() throws {
+    let text = Self.pair.replacing("(%y: f32[1,1,2,2])", with: "(%y: f32[1,1,2,2], %1: f32[1,2,2,2])")
+      .replacing("return %y", with: "return %y, %1")
+    var graph = try Graph(parsing: text)
+    let plan = QuantizationPlan(graph)
+    let value = try #require(plan.values.last)
+    let report = try run(EqualizeLayers(plan, magnitudes: [value: [1, 64]], leastImbalance: 4), &graph)
+    #expect(report.edits == 0)
+    #expect(report.rejected.map(\.reason) == ["what reads its result cannot take the factors"])
+  }
+
+  @Test func dynamicIsStandardONNX() throws {
+    var graph = try Graph(parsing: Self.linear)
+    let before = graph
+    let plan = QuantizationPlan(graph)
+    let report = try run(QuantizeDynamic(plan, LayerWeights.all(plan, graph)), &graph)
+    #expect(report.edits == 1)
+    let names = graph.orderedNodes.map { type(of: $0.op).qualifiedName }
+    #expect(names == ["DynamicQuantizeLinear", "MatMulInteger", "Mul", "Cast", "Mul", "Add"])
+    let x = Tensor([Float(0), 255, 17, 3, 100, 0, 1, 2], shape: [4, 2])
+    let context = EvaluationContext(outputCount: 1)
+    let a = try #require(try before.evaluate([.tensor(x)], context)[0].tensor).wide(Double.self)
+    let b = try #require(try graph.evaluate([.tensor(x)], context)[0].tensor).wide(Double.self)
+    for (p, q) in zip(a, b) { #expect(abs(p - q) <= 0.01 * abs(p) + 2) }
+  }
+
+  /// Whatever the graph, dynamic quantization leaves types as they are and stays near the float result.
+  @Test func dynamicStaysNearTheFloatResult() throws {
+    var changed = 0
+    for seed in UInt64(1000)..<1080 {
+      let sample = RandomGraph(seed: seed)
+      var graph = sample.graph
+      var options = PassOptions()
+      _ = try Pipelines.lossless(forCodes: true).run(on: &graph, options)
+      let float = graph
+      let plan = QuantizationPlan(graph)
+      options.verifiesEachEdit = true
+      let report = try Pipelines.dynamic(plan, LayerWeights.all(plan, graph)).run(on: &graph, options)
+      guard report.edits > 0 else { continue }
+      changed += 1
+      let context = EvaluationContext(outputCount: graph.outputs.count, maximumBytes: 1 << 24)
+      for (a, b) in zip(
+        try float.evaluate(sample.arguments, context), try graph.evaluate(sample.arguments, context))
+      {
+        #expect(a.type == b.type, "seed \(seed)")
+      }
+    }
+    #expect(changed > 20)
+  }
+
+  @Test func exceptionsSayWhy() throws {
+    let graph = try Graph(parsing: Self.linear)
+    let node = try #require(graph.orderedNodes.first { $0.op is Gemm })
+    let float = QuantizationPlan(graph, exceptions: [node.id: .init(.float, "too noisy")])
+    #expect(float.layers.isEmpty && float.weightLayers.isEmpty && float.values.isEmpty)
+    #expect(float.rejected.map(\.reason) == ["too noisy"])
+    let weights = QuantizationPlan(graph, exceptions: [node.id: .init(.weights, "few values")])
+    #expect(weights.layers.isEmpty && weights.weightLayers == [node.id])
+  }
+}
