@@ -25,12 +25,13 @@ for precision in fp32 int8; do
   case=$work/samples/$precision
   mkdir -p "$case"
   options=(--quiet)
-  [ $precision = int8 ] && options+=(--quantize int8 --samples $digits/x_calibration.npy)
+  [ $precision = int8 ] && options+=(--quantize int8 --allow-slower --samples $digits/x_calibration.npy)
   "$kerf" compile $digits/model.onnx -o "$case/model.kerf" "${options[@]}"
   "$kerf" compile $digits/model.onnx -o "$case/model-aarch64.kerf" --target aarch64-dotprod "${options[@]}"
   "$kerf" run "$case/model.kerf" --inputs $digits/x_test.npy --outputs "$case" --quiet
   cp $digits/x_test.npy "$case/input_0.npy"
-  [ $precision = int8 ] || echo 1e-5 >"$case/limit"
+  # 8-bit results are the same bytes on every processor.
+  if [ $precision = int8 ]; then echo 0; else echo 1e-5; fi >"$case/limit"
 done
 
 check() { # BUNDLE-SUFFIX RUNNER…

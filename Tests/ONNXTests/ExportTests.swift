@@ -91,6 +91,22 @@ import Testing
       """, [x], nodes: ["QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "Gemm"])
   }
 
+  /// Passes name what they insert after the layer it is for; other runtimes refuse two nodes of one name.
+  @Test func nodeNamesAreUnique() throws {
+    let graph = try Graph(
+      parsing: """
+        graph @g(%x: f32[2,2]) -> (%y: f32[2,2]) {
+          %s = constant 0.1 : f32[]
+          %z = constant 100 : u8[]
+          %1 = QuantizeLinear(%x, %s, %z) : u8[2,2] from "fc"
+          %2 = DequantizeLinear(%1, %s, %z) : f32[2,2] from "fc"
+          %y = Relu(%2) : f32[2,2] from "fc"
+          return %y
+        }
+        """)
+    #expect(try roundTrip(graph).orderedNodes.flatMap(\.names).map(\.string) == ["fc", "fc.1", "fc.2"])
+  }
+
   @Test func outputsThatAreInputsOrConstantsGetNodes() throws {
     try check(
       """

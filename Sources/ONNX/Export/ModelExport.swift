@@ -24,13 +24,14 @@ public func exportModel(_ graph: Graph, producerVersion: String) throws(Diagnost
   return Array(UnsafeBufferPointer(start: data, count: bytes.count))
 }
 
-/// One export: names are unique over the model and its bodies.
+/// One export: names of values, and of nodes, are unique over the model and its bodies.
 private final class ModelExport {
   /// The ONNX file format of opset 21.
   static let irVersion: Int64 = 10
   /// Versions that the operators written so far need. 21 has 4-bit integers and blocked quantization.
   private(set) var opsets = ["": 21]
   private var taken: Set<Name> = []
+  private var takenByNodes: Set<Name> = []
 
   // MARK: Graphs
 
@@ -59,7 +60,7 @@ private final class ModelExport {
     for (id, name) in zip(graph.outputs, graph.outputNames) {
       if names[id] != name {
         let source = try self.name(of: id, graph, &names, target)
-        try add(PlainNode(name: "Identity", inputs: [source], outputs: [name]), [], target, [])
+        try add(PlainNode(name: "Identity", inputs: [source], outputs: [name]), "", target, [])
       }
       setType(graph.type(id), withBytes(name) { kx_out_graph_add_output(target, $0) })
     }
@@ -67,11 +68,13 @@ private final class ModelExport {
 
   // MARK: Values
 
-  private func unique(_ wanted: Name) -> Name {
-    let base = wanted.isEmpty ? Name("value") : wanted
+  private func unique(_ wanted: Name) -> Name { ModelExport.unique(wanted.isEmpty ? "value" : wanted, &taken) }
+
+  /// A name that is not taken yet: the wanted one, or that with a number.
+  private static func unique(_ base: Name, _ taken: inout Set<Name>) -> Name {
     var name = base
     var count = 0
-    while name.isEmpty || !taken.insert(name).inserted {
+    while !taken.insert(name).inserted {
       count += 1
       name = Name(base.bytes + Array(".\(count)".utf8))
     }
@@ -145,13 +148,14 @@ private final class ModelExport {
     } catch { throw error.about(node.label) }
     for (name, tensor) in expansion.constants { try set(tensor, name, kx_out_graph_add_initializer(target)) }
     for (index, plain) in expansion.nodes.enumerated() {
-      let label = node.names.first.map { index == 0 ? $0.bytes : $0.bytes + Array("/part\(index)".utf8) } ?? []
-      try add(plain, label, target, captures)
+      let label = node.names.first.map { index == 0 ? $0 : Name($0.bytes + Array("/part\(index)".utf8)) } ?? ""
+      let name = label.isEmpty ? label : ModelExport.unique(label, &takenByNodes)
+      try add(plain, name, target, captures)
     }
   }
 
   private func add(
-    _ plain: PlainNode, _ label: [UInt8], _ target: OpaquePointer?, _ captures: [Name]
+    _ plain: PlainNode, _ label: Name, _ target: OpaquePointer?, _ captures: [Name]
   ) throws(Diagnostic) {
     let version = OperatorVersions.first(plain.name, domain: plain.domain)
     opsets[plain.domain] = max(opsets[plain.domain] ?? 1, version)
