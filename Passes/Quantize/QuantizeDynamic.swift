@@ -72,16 +72,15 @@ public struct QuantizeDynamic: Pass {
     let factor = try add(Mul(), [x[1], scales])
     var scaled = Mul()
     let activation = (node.op as? any FusesActivation)?.activation ?? .none
-    guard let bias = node.input(2), let tensor = graph.constant(bias) else {
-      scaled.activation = activation
-      let result = try add(scaled, [try add(Cast(to: .float32), [sums]), factor])
-      return finish(node, result, &graph)
-    }
+    let bias = node.input(2).flatMap { id in graph.constant(id).map { (tensor: $0, name: graph[id].name) } }
+    if bias == nil { scaled.activation = activation }
     let product = try add(scaled, [try add(Cast(to: .float32), [sums]), factor])
+    guard let bias else { return finish(node, product, &graph) }
     var sum = Add()
     sum.activation = activation
-    let addend = tensor.count == layer.scales.count ? tensor.reshaped(channels) ?? tensor : tensor
-    finish(node, try add(sum, [product, graph.addConstant(addend, name: graph[bias].name)]), &graph)
+    let isPerChannel = bias.tensor.count == layer.scales.count
+    let addend = isPerChannel ? bias.tensor.reshaped(channels) ?? bias.tensor : bias.tensor
+    finish(node, try add(sum, [product, graph.addConstant(addend, name: bias.name)]), &graph)
   }
 
   private func finish(_ node: Node, _ result: ValueID, _ graph: inout Graph) {

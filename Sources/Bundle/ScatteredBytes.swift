@@ -56,6 +56,8 @@ public struct ScatteredBytes: @unchecked Sendable {
 
   /// Calls `body` with runs of `size` bytes from the beginning to the end, the last one shorter.
   public func forEachChunk(of size: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+    // Chunks point into what the owners hold.
+    defer { withExtendedLifetime(pieces) {} }
     var scratch: [UInt8] = []
     var next = 0
     for start in stride(from: 0, to: count, by: size) {

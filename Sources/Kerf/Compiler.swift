@@ -12,19 +12,18 @@ public let kerfVersion = "0.1.0"
 
 /// A compiled model: the bytes of its bundle, and what was done.
 public struct CompiledModel: Sendable {
-  public var bundle: [UInt8] { withExtendedLifetime(weights) { image.array } }
+  public var bundle: [UInt8] { image.array }
   public var byteCount: Int { image.count }
   /// The report with measured times; the one inside the bundle has none, so that equal inputs give equal bytes.
   public var report: CompileReport
   public var warnings: [String]
   /// The bundle, its weights where the model and the lowering have them.
   let image: ScatteredBytes
-  let weights: [TensorStorage]
 
   /// Writes the bundle, whole or not at all, without making a copy of the weights.
   public func write(to path: String) throws {
     do throws(BundleError) {
-      try withExtendedLifetime(weights) { () throws(BundleError) in try AtomicFile.write(image, to: path) }
+      try AtomicFile.write(image, to: path)
     } catch {
       throw KerfError(error.description)
     }
@@ -38,7 +37,9 @@ public enum Compiler {
     options.progress?("import", nil)
     let source = try importModel(path, options)
     var warnings = try checkNames(options, source.graph, path: path)
-    warnings += try noteExpansions(source.expandedNodes, options)
+    warnings += try warning(
+      source.expandedNodes.map { printable($0) },
+      "have no form of Kerf's own and are expanded from their ONNX definition", options)
     let description = try SourceDescription(path: path, opset: source.opset)
     // Given away, so that a large graph is changed in place and never there twice.
     let graph = (consume source).graph
@@ -70,13 +71,13 @@ public enum Compiler {
     }
   }
 
-  /// What is said of nodes that have to be expanded from their ONNX definition. Throws where that is refused.
-  private static func noteExpansions(_ nodes: [String], _ options: CompileOptions) throws -> [String] {
-    guard !nodes.isEmpty else { return [] }
-    let what = "\(nodes.count) nodes have no form of Kerf's own and are expanded from their ONNX definition"
-    let names = nodes.prefix(8).map { printable($0) }
-    if options.strict { throw KerfError("--strict: \(what)", notes: names) }
-    return [what + " (" + names.joined(separator: "; ") + (nodes.count > 8 ? "; …)" : ")")]
+  /// What is said of nodes that Kerf runs in a slower way, `items` being the nodes. Throws where that is refused.
+  private static func warning(_ items: [String], _ what: String, _ options: CompileOptions) throws -> [String] {
+    guard !items.isEmpty else { return [] }
+    let shown = Array(items.prefix(8))
+    let text = "\(items.count) nodes \(what)"
+    if options.strict { throw KerfError("--strict: \(text)", notes: shown) }
+    return [text + " (" + shown.joined(separator: "; ") + (items.count > 8 ? "; …)" : ")")]
   }
 
   /// `notes`: warnings for the report.
@@ -98,17 +99,12 @@ public enum Compiler {
     } catch {
       throw KerfError(error, file: source.path)
     }
-    let fallbacks = lowered.fallbacks
-    if !fallbacks.isEmpty {
-      let names = fallbacks.prefix(8).map { "\($0.node): \($0.reason)" }
-      let what = "\(fallbacks.count) nodes run by reference evaluation, which is slow"
-      if options.strict { throw KerfError("--strict: \(what)", notes: names) }
-      warnings.append(what + " (" + names.joined(separator: "; ") + (fallbacks.count > 8 ? "; …)" : ")"))
-    }
+    warnings += try warning(
+      lowered.fallbacks.map { "\($0.node): \($0.reason)" }, "run by reference evaluation, which is slow", options)
     var full = CompileReport(pipeline: report, lowered, source, options, warnings)
     full.memory = try lowered.memory(inputTypes, options)
     let image = try assemble(lowered, full.withoutTimes, source, (inputs, outputs), options, graph: kept)
-    return CompiledModel(report: full, warnings: warnings, image: image, weights: lowered.weights.map(\.storage))
+    return CompiledModel(report: full, warnings: warnings, image: image)
   }
 
   /// The graph as an ONNX model.
