@@ -41,7 +41,7 @@ step "conformance"
 if [ -f "$shared/conformance/generate.py" ]; then
   python_with onnx
   [ -d .build/conformance ] || $venv/bin/python "$shared/conformance/generate.py" --out .build/conformance >/dev/null
-  "$kerf" conformance .build/conformance --manifest Tests/Conformance/manifest.txt --threads 2 --quiet
+  "$kerf" conformance .build/conformance --manifest Tests/Conformance/manifest.txt --mode all --threads 2 --quiet
   "$kerf" conformance .build/conformance --manifest Tests/Conformance/expanded.txt --expand all --threads 2 --quiet
 else
   echo "skipped: no generator at $shared/conformance"
