@@ -8,11 +8,12 @@ public final class GraphRunner {
   private let model: Model
   private let context: Context
 
-  /// `memoryLimit`: bytes that one run may take.
+  /// `memoryLimit`: bytes that one run may take. `costs`: what decides between kernels.
   public init(
-    _ graph: Graph, threads: Int, provider: HostProvider, memoryLimit: Int? = nil
+    _ graph: Graph, threads: Int, provider: HostProvider, memoryLimit: Int? = nil,
+    costs: any KernelCosts = TabulatedCosts()
   ) throws(Diagnostic) {
-    let lowered = try lower(graph)
+    let lowered = try lower(graph, costs: costs)
     var writer = BundleWriter()
     writer.program = lowered.program
     writer.weights = lowered.weightSection

@@ -57,6 +57,12 @@ public enum WorkDone: Equatable, Sendable {
 /// and convolutions may run as Winograd's (about 2e-6 of the output's range).
 public struct CompileOptions: Sendable {
   public var target = Target.native
+  /// Measures on this machine where several kernels compute a layer; else a table decides.
+  public var measuresKernels = false
+  /// File that keeps what was measured. With the same figures the same bundle comes out.
+  public var timingCache: String?
+  /// Time that measuring may take; afterwards the table decides.
+  public var measuringSeconds = 3.0
   /// Shapes for inputs that the model leaves open.
   public var inputShapes: [(name: String, shape: [Int])] = []
   /// Numbers, or bounds, for symbolic dimensions.

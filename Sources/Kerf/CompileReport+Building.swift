@@ -18,8 +18,19 @@ extension CompileReport {
         sparsity: layer.sparsity,
         bits: layer.bits, weightBytes: layer.weightBytes)
     }
+    choices = lowered.choices.isEmpty ? nil : lowered.choices.map { ChoiceReport($0) }
     hostCalls = lowered.hostCalls.map { Rejection(node: $0.node, reason: $0.reason) }
     self.warnings = warnings
+  }
+}
+
+extension ChoiceReport {
+  init(_ choice: KernelChoice) {
+    let figures = zip(choice.candidates, choice.answer.microseconds)
+    self.init(
+      layer: choice.layer, shape: choice.shape, winner: choice.candidates[choice.answer.winner].kernel,
+      candidates: figures.map { Candidate(kernel: $0.kernel, cost: $0.cost, microseconds: $1) },
+      source: choice.answer.source.rawValue)
   }
 }
 

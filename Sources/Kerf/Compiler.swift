@@ -43,11 +43,13 @@ public enum Compiler {
     let description = try SourceDescription(path: path, opset: source.opset)
     // Given away, so that a large graph is changed in place and never there twice.
     let graph = (consume source).graph
+    let measured = options.measuresKernels ? try MeasuredCosts(graph, options) : nil
+    let costs: any KernelCosts = measured ?? TabulatedCosts()
     var compiled =
       options.comparesSpeed
-      ? try compileComparing(graph, from: description, options)
-      : try compile(consume graph, from: description, options)
-    compiled.warnings = warnings + compiled.warnings
+      ? try compileComparing(graph, from: description, options, costs)
+      : try compile(consume graph, from: description, options, costs)
+    compiled.warnings = warnings + compiled.warnings + (try measured?.finish() ?? [])
     return compiled
   }
 
@@ -80,9 +82,10 @@ public enum Compiler {
     return [text + " (" + shown.joined(separator: "; ") + (items.count > 8 ? "; …)" : ")")]
   }
 
-  /// `notes`: warnings for the report.
+  /// `costs` decide between kernels. `notes`: warnings for the report.
   static func compile(
-    _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions, notes: [String] = []
+    _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions,
+    _ costs: any KernelCosts = TabulatedCosts(), notes: [String] = []
   ) throws -> CompiledModel {
     var warnings = notes
     let inputTypes = graph.inputs.map { graph.type($0) }
@@ -95,7 +98,7 @@ public enum Compiler {
     let lowered: LoweredModel
     do throws(Diagnostic) {
       if options.verifyEach { try graph.verify() }
-      lowered = try lower(graph, bounds: options.bounds)
+      lowered = try lower(graph, bounds: options.bounds, costs: costs)
     } catch {
       throw KerfError(error, file: source.path)
     }

@@ -1,4 +1,5 @@
 import IR
+import Lowering
 import Reports
 
 /// Runs a quantized model and its float form side by side, so that quantization never costs time.
@@ -50,14 +51,14 @@ extension CompileOptions {
 extension Compiler {
   /// The quantized model, or its float form where the quantized one would be slower on this machine.
   static func compileComparing(
-    _ graph: Graph, from source: SourceDescription, _ options: CompileOptions
+    _ graph: Graph, from source: SourceDescription, _ options: CompileOptions, _ costs: any KernelCosts
   ) throws -> CompiledModel {
-    let quantized = try compile(graph, from: source, options)
+    let quantized = try compile(graph, from: source, options, costs)
     options.progress?("compare with float", nil)
     var plain = options
     plain.quantize = nil
     let reason = "quantized layers were slower than float ones on this machine: all stay float"
-    let float = try compile(graph, from: source, plain, notes: [reason])
+    let float = try compile(graph, from: source, plain, costs, notes: [reason])
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
     let values = try options.openSamples?(ports).load(0) ?? GeneratedInputs.values(for: ports)
     let check = try SpeedCheck(float: float.bundle, quantized: quantized.bundle, values, threads: options.threads)

@@ -16,6 +16,7 @@ final class GraphLowering {
   let graph: Graph
   let builder: ProgramBuilder
   let record: LoweringRecord
+  let costs: any KernelCosts
   var placements: [[Placement]]
   /// Steps to emit when a value is first asked for.
   private var deferred: [ValueID: () throws(Diagnostic) -> Void] = [:]
@@ -28,12 +29,13 @@ final class GraphLowering {
   private let bounds: [String: ClosedRange<Int>]
 
   init(
-    _ graph: Graph, weights: WeightStore, record: LoweringRecord, depth: Int = 0,
+    _ graph: Graph, weights: WeightStore, record: LoweringRecord, costs: any KernelCosts, depth: Int = 0,
     bounds: [String: ClosedRange<Int>] = [:]
   ) {
     self.bounds = bounds
     self.graph = graph
     self.record = record
+    self.costs = costs
     self.depth = depth
     builder = ProgramBuilder(weights: weights)
     placements = Array(repeating: [], count: graph.valueCount)
@@ -375,6 +377,7 @@ extension Node {
 /// What lowering notes for the report, over all programs of a model.
 final class LoweringRecord {
   var layers: [LayerSummary] = []
+  var choices: [KernelChoice] = []
   var hostCalls: [(node: String, reason: String)] = []
 
   func add(_ step: Step, _ lowering: GraphLowering, _ node: Node?) {

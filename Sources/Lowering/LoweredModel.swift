@@ -8,6 +8,8 @@ public struct LoweredModel: Sendable {
   public var weights: [(offset: UInt64, storage: TensorStorage)]
   public var weightBytes: UInt64
   public var layers: [LayerSummary]
+  /// Layers for which several kernels were at hand.
+  public var choices: [KernelChoice]
   /// Nodes that run by reference evaluation, with the reason.
   public var hostCalls: [(node: String, reason: String)]
 

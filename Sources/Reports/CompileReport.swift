@@ -36,6 +36,8 @@ public struct CompileReport: Codable, Equatable, Sendable {
   public var passes: [PassReport] = []
   public var totals = PassTotals()
   public var layers: [LayerReport] = []
+  /// Layers that several kernels could compute; nil where there are none.
+  public var choices: [ChoiceReport]?
   /// What the compiled model needs; nil in reports of versions before 0.2.
   public var memory: MemoryReport?
   /// The quantized model against its float form, where both were run; nil inside bundles, as other times.
@@ -52,7 +54,7 @@ public struct CompileReport: Codable, Equatable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case kerfVersion = "kerf_version"
-    case source, target, passes, totals, layers, memory, speed, warnings
+    case source, target, passes, totals, layers, choices, memory, speed, warnings
     case hostCalls = "host_calls"
   }
 }
@@ -279,9 +281,13 @@ extension CompileReport {
 
   public init(json: [UInt8]) throws { self = try JSONDecoder().decode(CompileReport.self, from: Data(json)) }
 
-  /// The same without times, as bundles store it.
+  /// The same without times, as bundles store it: those that decided between kernels stay, whichever compilation measured
+  /// them.
   public var withoutTimes: CompileReport {
     var copy = self
+    for index in (copy.choices ?? []).indices where copy.choices?[index].source == "cached" {
+      copy.choices?[index].source = "measured"
+    }
     for index in copy.passes.indices { copy.passes[index].milliseconds = 0 }
     copy.totals.milliseconds = 0
     copy.speed = nil

@@ -45,7 +45,8 @@ struct HTMLPage {
     warnings = report.warnings.map(clean)
     tables =
       [Self.totals(report.totals), Self.passes(report.passes)] + [Self.rejections(report.passes)].compactMap(\.self)
-      + [Self.layers(report.layers)] + [Self.hostCalls(report.hostCalls)].compactMap(\.self)
+      + [Self.layers(report.layers)]
+      + [Self.choices(report.choices ?? []), Self.hostCalls(report.hostCalls)].compactMap(\.self)
   }
 
   /// A table whose columns from `numbersFrom` on are numbers.
@@ -109,6 +110,14 @@ struct HTMLPage {
       result.rows[index].cells[0].share = String(format: "%.1f", Double(layer.weightBytes) / Double(largest) * 100)
     }
     return result
+  }
+
+  private static func choices(_ choices: [ChoiceReport]) -> Table? {
+    choices.isEmpty
+      ? nil
+      : table(
+        "Kernels chosen", ["layer", "shape", "winner", "others", "by"], numbersFrom: 5,
+        choices.map { [$0.layer, $0.shape] + $0.columns })
   }
 
   private static func hostCalls(_ calls: [CompileReport.Rejection]) -> Table? {

@@ -8,6 +8,7 @@ extension CompileReport {
     let refused = rejections()
     if !refused.isEmpty { parts.append(refused) }
     if !layers.isEmpty { parts.append(layerTable()) }
+    if let choices, !choices.isEmpty { parts.append(choiceTable(choices)) }
     if !hostCalls.isEmpty {
       let lines = hostCalls.map { "  \(clean($0.node)): \(clean($0.reason))" }
       parts.append((["Without a kernel, evaluated by reference (slow):"] + lines).joined(separator: "\n"))
@@ -71,6 +72,11 @@ extension CompileReport {
         ] + (hasNoise ? [layer.sqnrDB.map { String(format: "%.1f", $0) } ?? ""] : []))
     }
     return TextTable.render(rows, right: [4, 5, 6, 7])
+  }
+
+  private func choiceTable(_ choices: [ChoiceReport]) -> String {
+    let head = ["kernel chosen for", "winner", "others", "by"]
+    return TextTable.render([head] + choices.map { [shortened(clean($0.layer))] + $0.columns }, right: [])
   }
 
   private func change(_ before: Int, _ after: Int, _ text: (Int) -> String) -> String {

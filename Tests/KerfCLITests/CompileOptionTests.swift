@@ -86,6 +86,22 @@ import Testing
     #expect(run.status == 1 && run.firstErrorLine == "error: cannot read the recipe '/nonexistent/r.yaml'")
   }
 
+  // MARK: Measuring
+
+  @Test func measuringOptionsWithoutEffectAreNamed() throws {
+    let cache = folder.path + "/timings.json"
+    let run = try kerf("compile", model, "-o", output, "--timing-cache", cache, "--no-measure")
+    #expect(run.status == 0)
+    #expect(run.errors.contains("warning: --timing-cache has no effect with --no-measure"))
+    #expect(run.errors.contains("warning: --no-measure has no effect without --target native"))
+    #expect(!FileManager.default.fileExists(atPath: cache))
+    let native = ["--target", "native", "--timing-cache", cache]
+    #expect(try CommandLineRun(["compile", model, "-o", output, "--quiet"] + native).errors.isEmpty)
+    let foreign = try CommandLineRun(["compile", model, "-o", output, "--target", "native", "--timing-cache", model])
+    #expect(foreign.status == 1)
+    #expect(foreign.firstErrorLine == "error: '\(model)' is no timing cache")
+  }
+
   // MARK: Bounds and memory
 
   @Test func boundsAreCheckedAtEveryRun() throws {

@@ -25,7 +25,10 @@ import Testing
     let storage = TensorStorage(byteCount: 3) { $0.copyBytes(from: [1, 2, 3]) }
     weights = storage
     section =
-      LoweredModel(program: Program(), weights: [(64, storage)], weightBytes: 128, layers: [], hostCalls: [])
+      LoweredModel(
+        program: Program(), weights: [(64, storage)], weightBytes: 128, layers: [], choices: [],
+        hostCalls: []
+      )
       .weightSection
   }
   #expect(weights != nil)

@@ -101,8 +101,22 @@ enum ExpandOption {
 
 /// Options of `compile` beyond shapes, samples and threads.
 struct CompileFlags: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("The processor the bundle is for.", valueName: "name"))
-  var target = Kerf.Target.native
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The processor the bundle is for. Default: this one. When native is asked for, kernels are measured here; a table "
+        + "decides for all others.", valueName: "name"))
+  var target: Kerf.Target?
+
+  @Option(
+    name: .customLong("timing-cache"),
+    help: ArgumentHelp(
+      "File that keeps what --target native measured: the same figures give the same bundle.", valueName: "file"),
+    completion: .file())
+  var timingCache: String?
+
+  @Flag(name: .customLong("no-measure"), help: "With --target native: the table decides.")
+  var noMeasure = false
 
   @Option(
     name: .long,
@@ -167,7 +181,9 @@ struct CompileFlags: ParsableArguments {
   }
 
   func apply(to options: inout CompileOptions) {
-    options.target = target
+    options.target = target ?? .native
+    options.measuresKernels = target == .native && !noMeasure
+    options.timingCache = timingCache
     options.quantize = quantize
     options.prune = prune
     quantization.apply(to: &options)
@@ -184,6 +200,10 @@ struct CompileFlags: ParsableArguments {
   /// Options that say nothing without another one.
   func withoutEffect(samples: String?) -> [String] {
     var list: [String] = []
+    if noMeasure, target != .native { list.append("--no-measure has no effect without --target native") }
+    if timingCache != nil, target != .native || noMeasure {
+      list.append("--timing-cache has no effect \(noMeasure ? "with --no-measure" : "without --target native")")
+    }
     if quantize != .int8 || samples == nil {
       list += quantization.namesWithoutEffect.map { "\($0) has no effect without --quantize int8 and --samples" }
     }

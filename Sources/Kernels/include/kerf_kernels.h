@@ -14,6 +14,9 @@ extern "C" {
 
 #define KERF_MAX_RANK 8
 
+/// Raised whenever a kernel takes another time than before: figures of earlier ones are then measured anew.
+#define KERF_KERNELS_VERSION 1
+
 /// Element types, numbered as ONNX TensorProto.DataType. 0 marks an absent optional tensor.
 enum {
   KERF_NONE = 0, KERF_F32 = 1, KERF_U8 = 2, KERF_I8 = 3, KERF_U16 = 4, KERF_I16 = 5, KERF_I32 = 6, KERF_I64 = 7,

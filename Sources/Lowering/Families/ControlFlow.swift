@@ -45,7 +45,8 @@ extension LoweringCatalog {
     }
     var step = Step(kind: kind, inputs: inputs, outputs: [], attributes: attributes)
     for body in bodies {
-      let inner = GraphLowering(body, weights: l.builder.weights, record: l.record, depth: l.depth + 1)
+      let inner = GraphLowering(
+        body, weights: l.builder.weights, record: l.record, costs: l.costs, depth: l.depth + 1)
       l.builder.program.bodies.append(try inner.lower())
       step.bodies.append(Int32(l.builder.program.bodies.count - 1))
     }

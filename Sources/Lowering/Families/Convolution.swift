@@ -15,7 +15,7 @@ extension LoweringCatalog {
     }
     let y = node.outputs[0]
     let layout = Layout.channelsLast(l.rank(x))
-    let kernel = try ConvolutionKernel(l, op, w, output: Array(l.shape(y).dropFirst(2)))
+    let kernel = try ConvolutionKernel(l, op, w, l.algorithm(node, op, w))
     let image = try ImageView(l, x, layout)
     let bias = try l.optionalSlot(node, 2)
     let residual = try l.residual(node, 3, layout, after: op.residualAfterActivation)
@@ -87,23 +87,26 @@ struct ConvolutionKernel {
   let packed: Int32
   let attributes: [Step.Attribute]
 
-  init(_ l: GraphLowering, _ conv: Conv, _ weights: Tensor, output: [Dim]) throws(Diagnostic) {
+  init(
+    _ l: GraphLowering, _ conv: Conv, _ weights: Tensor, _ algorithm: ConvolutionAlgorithm
+  ) throws(Diagnostic) {
     let filter = FilterShape(weights.shape, group: conv.group)
     let (oc, c, kh, kw, group) = (filter.oc, filter.c, filter.kh, filter.kw, filter.group)
     let floats = weights.wide(Float.self)
-    if filter.isDepthwise {
+    switch algorithm {
+    case .depthwise:
       op = Op.depthwise
       attributes = []
       packed = try l.builder.packed(kerf_pack_depthwise_f32_size(oc, kh, kw)) {
         kerf_pack_depthwise_f32(oc, kh, kw, floats, $0)
       }
-    } else if let choice = WinogradChoice(filter, conv.window, output: output) {
+    case .winograd(let tile):
       op = Op.winograd
-      attributes = [.int(Int(oc)), .int(Int(choice.tile))]
-      packed = try l.builder.packed(kerf_pack_winograd_f32_size(oc, c, kh, choice.tile)) {
-        kerf_pack_winograd_f32(oc, c, kh, choice.tile, floats, $0)
+      attributes = [.int(Int(oc)), .int(Int(tile))]
+      packed = try l.builder.packed(kerf_pack_winograd_f32_size(oc, c, kh, tile)) {
+        kerf_pack_winograd_f32(oc, c, kh, tile, floats, $0)
       }
-    } else {
+    case .direct:
       op = Op.conv2d
       attributes = [.int(conv.group), .int(Int(oc))]
       packed = try l.builder.packed(kerf_pack_conv2d_f32_size(oc, c, kh, kw, group)) {
