@@ -17,12 +17,18 @@ typedef struct kerf_epilogue {
   kerf_act act;
 } kerf_epilogue;
 
-/// A strip of A and what happens to its products: row i of segment s begins at a[s * a_step + i] and has k elements; its
-/// rows of B begin at b_rows[s], or where those of the segment before end (NULL). `stride` lies between the panels of B.
+/// A strip of A and what happens to its products: row i of segment s begins at a[s * a_step + i] + k0 and has k elements;
+/// its rows of B begin at b_rows[s], or where those of the segment before end (NULL). `stride` lies between the panels of
+/// B. The sums go on from `sums` (rows of panels * 16) where they have `begun`, and end there where `more` is to come.
+/// Meanwhile what lies from `next` on is fetched into the cache, `next_step` floats for 8 of k.
 typedef struct kerf_whole {
   const float *const *a;
-  int64_t a_step, segments, k, stride, ldy;
+  const float *next;
+  int64_t next_step;
+  int64_t a_step, segments, k0, k, stride, ldy;
   const int64_t *b_rows;
+  float *sums;
+  bool begun, more;
   const kerf_epilogue *epilogue;
 } kerf_whole;
 

@@ -1,38 +1,71 @@
-// The float matrix product by addresses: strips of rows, each through its whole depth and its epilogue at once. What
-// a task takes depends on shapes alone, so that results do not depend on the threads.
+// The float matrix product by addresses: strips of rows, each through its whole depth and its epilogue at once, or
+// through chunks of a large depth. What a task takes depends on shapes alone, so that results do not depend on the
+// threads.
 #include "gemm_f32.h"
 
 enum {
-  ROW_STEP = 6,              // rows of a tile on most instruction sets
-  ROW_STEPS = 42,            // a multiple of every tile's rows
-  CACHED_FLOATS = 48 * 1024, // of B that stays in the second-level cache while strips go by
-  BLOCK_FLOATS = 64 * 1024,  // of A that does while panels of B go by
-  MOST_ROWS = 252,           // of a task: its addresses take memory too
-  TASKS = 16,                // wanted
+  ROW_STEP = 6,               // rows of a tile on most instruction sets
+  ROW_STEPS = 42,             // a multiple of every tile's rows
+  DEPTH_WHOLE = 640,         // up to here the depth is not split
+  CHUNK = 512,                // depth of a chunk, where it is
+  CACHED_FLOATS = 48 * 1024,  // of B that stays in the second-level cache while strips go by
+  BLOCK_FLOATS = 104 * 1024,  // of a chunk of A that does while panels of B go by
+  MOST_ROWS = 252,            // of a task: its addresses take memory too
+  WIDE_COLUMNS = 128,         // of a task whose depth has chunks: so many sums wait
+  TASKS = 16,                 // wanted
 };
+
+/// The depth in chunks: `segments` whole segments each, or a `split` of one, k deep.
+typedef struct chunks {
+  int64_t segments, split, k, count;
+} chunks;
 
 /// A task is `rows` rows by `columns` columns; those of the same rows follow each other.
 typedef struct plan {
+  chunks depth;
   int64_t rows, columns, across, tasks, slots;
-  uint64_t slot_bytes;
+  bool fetched;  // B is too large to stay in the cache
+  uint64_t address_bytes, slot_bytes;
 } plan;
 
 static int64_t round_up(int64_t n, int64_t step) { return kerf_ceil_div(n, step) * step; }
 
+/// Rows of A of which `floats` stay in the second-level cache while panels of B go by.
+static int64_t rows_that_stay(int64_t floats) {
+  return kerf_max(ROW_STEP, BLOCK_FLOATS / kerf_max(1, floats) / ROW_STEP * ROW_STEP);
+}
+
+/// The whole depth, unless too few rows of it stay in the cache; then chunks of about equal depth.
+static chunks split(const kerf_strips *s) {
+  if (s->m <= 2 * rows_that_stay(s->footprint)) return (chunks){s->segments, 1, s->k, 1};
+  const int64_t parts = kerf_ceil_div(s->k, CHUNK);
+  if (parts > 1) {
+    const int64_t k = round_up(kerf_ceil_div(s->k, parts), KERF_PANEL);
+    return (chunks){1, kerf_ceil_div(s->k, k), k, s->segments * kerf_ceil_div(s->k, k)};
+  }
+  const int64_t count = kerf_ceil_div(s->segments, kerf_max(1, CHUNK / kerf_max(1, s->k)));
+  const int64_t together = kerf_ceil_div(s->segments, kerf_max(1, count));
+  return (chunks){together, 1, s->k, kerf_ceil_div(s->segments, kerf_max(1, together))};
+}
+
 static plan choose(const kerf_strips *s, const kerf_pool *pool) {
-  plan p;
+  plan p = {.depth = split(s)};
   const int64_t n = round_up(s->n, KERF_TILE_COLUMNS), depth = s->segments * s->k;
   const bool cached = depth <= CACHED_FLOATS / kerf_max(1, n);
-  const int64_t room = kerf_max(ROW_STEP, BLOCK_FLOATS / kerf_max(1, s->footprint) / ROW_STEP * ROW_STEP);
+  const int64_t room = rows_that_stay(kerf_min(s->footprint, p.depth.k));
   const int64_t most = cached ? kerf_min(room, ROW_STEPS) : kerf_min(room, MOST_ROWS);
   const int64_t blocks = kerf_max(kerf_ceil_div(s->m, most), cached ? TASKS : 1);
   p.rows = kerf_max(1, kerf_min(s->m, round_up(kerf_ceil_div(s->m, blocks), ROW_STEP)));
-  p.columns = cached ? n : KERF_TILE_COLUMNS;
+  const int64_t wide = kerf_min(WIDE_COLUMNS, round_up(n * blocks / TASKS, KERF_TILE_COLUMNS));
+  p.columns = cached ? n : kerf_max(KERF_TILE_COLUMNS, p.depth.count > 1 ? wide : 0);
+  p.fetched = !cached;
   p.across = kerf_ceil_div(s->n, kerf_max(1, p.columns));
   p.tasks = kerf_ceil_div(s->m, p.rows) * p.across;
   const double work = (double)s->m * (double)s->n * (double)kerf_max(depth, 1);
   p.slots = kerf_min(p.tasks, work > 3e5 ? kerf_pool_threads(pool) : 1);
-  p.slot_bytes = kerf_align((uint64_t)(p.rows * s->segments) * sizeof(float *));
+  p.address_bytes = kerf_align((uint64_t)(p.rows * s->segments) * sizeof(float *));
+  const int64_t sums = p.depth.count > 1 ? p.rows * p.columns : 0;
+  p.slot_bytes = p.address_bytes + kerf_align((uint64_t)sums * sizeof(float));
   return p;
 }
 
@@ -48,34 +81,72 @@ typedef struct job {
   char *scratch;
 } job;
 
-static void run_task(const job *j, int64_t m0, int64_t rows, int64_t n0, const float **a) {
+/// Rows m0 ..< m0 + rows and columns n0 ..< n0 + columns of y.
+typedef struct task {
+  int64_t m0, rows, n0, columns;
+  const float **a;
+  float *sums;
+} task;
+
+/// All tiles of a task for the chunk w of the depth, which begins at `at` floats of each panel. Meanwhile the panels that
+/// come next are fetched, a share for each tile.
+static void run_chunk(const job *j, const task *t, kerf_whole w, int64_t at) {
   const kerf_strips *s = j->s;
   const kerf_gemm_isa *isa = j->isa;
-  const int64_t columns = kerf_min(j->p.columns, s->n - n0), width = isa->panels * KERF_PANEL;
-  const int64_t depth = s->b_rows ? s->b_depth : s->segments * s->k;
-  kerf_whole w = {a, j->p.rows, s->segments, s->k, depth * KERF_PANEL, s->ldy, s->b_rows, &s->epilogue};
-  for (int64_t n = 0; n < columns; n += width) {
-    const float *b = s->b + (n0 + n) / KERF_PANEL * w.stride;
-    for (int64_t m = 0; m < rows; m += isa->rows) {
-      const int64_t at = (m0 + m) * s->ldy + n0 + n;
+  const int64_t width = isa->panels * KERF_PANEL, steps = kerf_max(1, w.segments * w.k / 8);
+  const int64_t share = w.segments * w.k * width / kerf_ceil_div(t->rows, isa->rows) / 16 * 16;
+  const float *const *a = w.a;
+  if (j->p.fetched) w.next_step = kerf_max(16, round_up(share / steps, 16));
+  for (int64_t n = 0; n < t->columns; n += width) {
+    const float *b = s->b + (t->n0 + n) / KERF_PANEL * w.stride + at;
+    for (int64_t m = 0; m < t->rows; m += isa->rows) {
+      const int64_t y = (t->m0 + m) * s->ldy + t->n0 + n;
       w.a = a + m;
-      isa->whole((int)kerf_min(isa->rows, rows - m), (int)kerf_min(width, columns - n), &w, b, s->y + at,
-                 s->epilogue.residual ? s->epilogue.residual + at : NULL, n0 + n);
+      w.sums = t->sums + n * j->p.rows + m * width;
+      w.next = b + isa->panels * w.stride + m / isa->rows * share;
+      isa->whole((int)kerf_min(isa->rows, t->rows - m), (int)kerf_min(width, t->columns - n), &w, b, s->y + y,
+                 s->epilogue.residual ? s->epilogue.residual + y : NULL, t->n0 + n);
     }
+  }
+}
+
+static void run_task(const job *j, const task *t) {
+  const kerf_strips *s = j->s;
+  const chunks *c = &j->p.depth;
+  const int64_t depth = s->b_rows ? s->b_depth : s->segments * s->k;
+  for (int64_t i = 0; i < c->count; i++) {
+    const int64_t segment = i / c->split * c->segments, k0 = i % c->split * c->k;
+    const kerf_whole w = {
+        .a = t->a + segment * j->p.rows,
+        .a_step = j->p.rows,
+        .segments = kerf_min(c->segments, s->segments - segment),
+        .k0 = k0,
+        .k = kerf_min(c->k, s->k - k0),
+        .stride = depth * KERF_PANEL,
+        .ldy = s->ldy,
+        .b_rows = s->b_rows ? s->b_rows + segment : NULL,
+        .begun = i > 0,
+        .more = i + 1 < c->count,
+        .epilogue = &s->epilogue,
+    };
+    run_chunk(j, t, w, (s->b_rows ? k0 : segment * s->k + k0) * KERF_PANEL);
   }
 }
 
 static void run_slot(void *context, int64_t slot) {
   const job *j = context;
   const plan *p = &j->p;
-  const float **a = (const float **)(void *)(j->scratch + (uint64_t)slot * p->slot_bytes);
+  char *scratch = j->scratch + (uint64_t)slot * p->slot_bytes;
+  task t = {.a = (const float **)(void *)scratch, .sums = (float *)(void *)(scratch + p->address_bytes)};
   const int64_t end = (int64_t)((__int128)p->tasks * (slot + 1) / p->slots);
   int64_t pointed = -1;
-  for (int64_t t = (int64_t)((__int128)p->tasks * slot / p->slots); t < end; t++) {
-    const int64_t block = t / p->across, m0 = block * p->rows, rows = kerf_min(p->rows, j->s->m - m0);
-    if (block != pointed) j->s->point(j->s->source, m0, rows, p->rows, a);
+  for (int64_t i = (int64_t)((__int128)p->tasks * slot / p->slots); i < end; i++) {
+    const int64_t block = i / p->across;
+    t.m0 = block * p->rows, t.rows = kerf_min(p->rows, j->s->m - t.m0);
+    t.n0 = i % p->across * p->columns, t.columns = kerf_min(p->columns, j->s->n - t.n0);
+    if (block != pointed) j->s->point(j->s->source, t.m0, t.rows, p->rows, t.a);
     pointed = block;
-    run_task(j, m0, rows, t % p->across * p->columns, a);
+    run_task(j, &t);
   }
 }
 

@@ -1,7 +1,7 @@
-// The tile of the float matrix product whose rows are given by addresses, over its whole depth, with its epilogue from
-// the registers. Included by gemm_f32_kernel.h.
+// The tile of the float matrix product whose rows are given by addresses, over a chunk of its depth, with its epilogue
+// from the registers after the last. Included by gemm_f32_kernel.h.
 
-enum { HALF = PV > 1 ? PV / 2 : PV, THIN_ROWS = 2, THIN_SETS = 4 };
+enum { HALF = PV > 1 ? PV / 2 : PV, THIN_ROWS = 2, THIN_SETS = 4, TOGETHER = 8 };
 
 /// One k of rows at r[0 ..< rows], offset p.
 V void whole_step(const int rows, const int nv, const float *const *r, int64_t p, const float *b, int64_t stride,
@@ -17,13 +17,18 @@ V void whole_step(const int rows, const int nv, const float *const *r, int64_t p
   }
 }
 
-/// Sums of all segments. Few rows take turns with several sets of sums, which hides the latency of the multiply-add.
+/// Where vector i of a tile of nv vectors a row waits for the next chunk.
+V float *whole_sum(const int nv, const kerf_whole *w, int i) {
+  return w->sums + (i / nv) * (PANELS * KERF_PANEL) + (i % nv) * VW;
+}
+
+/// Sums of the segments. Few rows take turns with several sets of sums, which hides the latency of the multiply-add.
 V void whole_sums(const int rows, const int nv, const kerf_whole *w, const float *first, vf *c) {
-  const float *b = first;
+  const float *b = first, *next = w->next;
   const int sets = rows <= THIN_ROWS && VW >= 8 ? THIN_SETS : 1;
   vf more[THIN_SETS][THIN_ROWS * PANELS * PV];
   KERF_UNROLL
-  for (int i = 0; i < rows * nv; i++) c[i] = vzero();
+  for (int i = 0; i < rows * nv; i++) c[i] = w->begun ? vload(whole_sum(nv, w, i)) : vzero();
   if (sets > 1)
     KERF_UNROLL
     for (int s = 1; s < sets; s++)
@@ -32,7 +37,7 @@ V void whole_sums(const int rows, const int nv, const kerf_whole *w, const float
   for (int64_t segment = 0; segment < w->segments; segment++) {
     const float *r[ROWS];
     KERF_UNROLL
-    for (int i = 0; i < rows; i++) r[i] = w->a[segment * w->a_step + i];
+    for (int i = 0; i < rows; i++) r[i] = w->a[segment * w->a_step + i] + w->k0;
     if (w->b_rows) b = first + w->b_rows[segment] * KERF_PANEL;
     int64_t p = 0;
     if (sets > 1)
@@ -40,6 +45,12 @@ V void whole_sums(const int rows, const int nv, const kerf_whole *w, const float
         whole_step(rows, nv, r, p, b, w->stride, c);
         KERF_UNROLL
         for (int s = 1; s < sets; s++) whole_step(rows, nv, r, p + s, b + s * KERF_PANEL, w->stride, more[s]);
+      }
+    else
+      for (; p + TOGETHER <= w->k; p += TOGETHER, b += TOGETHER * KERF_PANEL, next += w->next_step) {
+        for (int64_t f = 0; f < w->next_step; f += 16) __builtin_prefetch(next + f, 0, 2);
+        KERF_UNROLL
+        for (int s = 0; s < TOGETHER; s++) whole_step(rows, nv, r, p + s, b + s * KERF_PANEL, w->stride, c);
       }
     for (; p < w->k; p++, b += KERF_PANEL) whole_step(rows, nv, r, p, b, w->stride, c);
   }
@@ -89,6 +100,11 @@ V void whole_tile(const int rows, const int nv, const kerf_whole *w, const float
   const float *added = w->epilogue->residual_mode == 2 ? residual : NULL;
   vf c[ROWS * PANELS * PV];
   whole_sums(rows, nv, w, b, c);
+  if (w->more) {
+    KERF_UNROLL
+    for (int i = 0; i < rows * nv; i++) vstore(whole_sum(nv, w, i), c[i]);
+    return;
+  }
   whole_before(rows, nv, w, residual, columns, column, c);
   whole_act(rows * nv, &w->epilogue->act, c);
   KERF_UNROLL

@@ -5,7 +5,7 @@
 #include "../common/nest.h"
 #include "tiles.h"
 
-#define BLOCK 64
+enum { BLOCK = 64, WOVEN = 1024 };
 
 int kerf_prepare_transpose(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 1, 1, 1, kerf_first_rank(c)));
@@ -28,7 +28,7 @@ typedef struct job {
   const char *x;
   char *y;
   int64_t width, p, j, sx, sy;  // the matrix: p contiguous in x, j in y; strides of j in x and of p in y
-  int64_t p_blocks, j_blocks;
+  int64_t woven, block, p_blocks, j_blocks;
   int axis;  // of p in the nest; j is the last
   int64_t y_strides[KERF_NEST_RANK];
 } job;
@@ -56,13 +56,43 @@ KERF_INLINE void tile_u64(const uint64_t *x, int64_t sx, uint64_t *y, int64_t sy
   }
 }
 
+// Two or three rows woven into one, or one taken apart: channel shuffles, and images on their way to and from
+// channels-last.
+#define WEAVE(T, N)                                                    \
+  do {                                                                 \
+    const T *restrict x = (const T *)j->x + xo;                        \
+    T *restrict y = (T *)j->y + yo;                                    \
+    if (j->j == N) {                                                   \
+      for (int64_t a = 0; a < np; a++) {                               \
+        for (int b = 0; b < N; b++) y[a * N + b] = x[b * j->sx + a];   \
+      }                                                                \
+    } else {                                                           \
+      for (int64_t b = 0; b < nj; b++) {                               \
+        for (int a = 0; a < N; a++) y[a * j->sy + b] = x[b * N + a];   \
+      }                                                                \
+    }                                                                  \
+  } while (0)
+
+#define ANY(T, SIDE, TILE)                \
+  do {                                    \
+    if (j->woven == 2) WEAVE(T, 2);       \
+    else if (j->woven == 3) WEAVE(T, 3);  \
+    else MATRIX(T, SIDE, TILE);           \
+  } while (0)
+
 static void matrix(const job *j, int64_t xo, int64_t yo, int64_t np, int64_t nj) {
   switch (j->width) {
-  case 1: MATRIX(uint8_t, 16, kerf_tile_u8); break;
-  case 2: MATRIX(uint16_t, 8, kerf_tile_u16); break;
-  case 4: MATRIX(uint32_t, 4, kerf_tile_u32); break;
-  default: MATRIX(uint64_t, 4, tile_u64); break;
+  case 1: ANY(uint8_t, 16, kerf_tile_u8); break;
+  case 2: ANY(uint16_t, 8, kerf_tile_u16); break;
+  case 4: ANY(uint32_t, 4, kerf_tile_u32); break;
+  default: ANY(uint64_t, 4, tile_u64); break;
   }
+}
+
+/// How many rows weave into one, or come from one; 0 for neither.
+static int64_t woven(const job *j) {
+  const int64_t together = j->j <= 3 && j->sy == j->j ? j->j : 0;
+  return together ? together : j->p <= 3 && j->sx == j->p ? j->p : 0;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -70,8 +100,8 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static void blocks(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   for (int64_t unit = begin; unit < end; unit++) {
-    int64_t b = unit % j->j_blocks * BLOCK, rest = unit / j->j_blocks;
-    int64_t a = rest % j->p_blocks * BLOCK, xo = a + b * j->sx, yo = a * j->sy + b;
+    int64_t b = unit % j->j_blocks * j->block, rest = unit / j->j_blocks;
+    int64_t a = rest % j->p_blocks * j->block, xo = a + b * j->sx, yo = a * j->sy + b;
     rest /= j->p_blocks;
     for (int d = j->nest.rank - 2; d >= 0; d--) {
       if (d == j->axis) continue;
@@ -80,7 +110,7 @@ static void blocks(void *context, int64_t begin, int64_t end) {
       xo += index * j->nest.strides[0][d];
       yo += index * j->y_strides[d];
     }
-    matrix(j, xo, yo, least(BLOCK, j->p - a), least(BLOCK, j->j - b));
+    matrix(j, xo, yo, least(j->block, j->p - a), least(j->block, j->j - b));
   }
 }
 
@@ -114,8 +144,10 @@ int kerf_run_transpose_portable(const kerf_call *c) {
   j.j = j.nest.dims[last];
   j.sx = j.nest.strides[0][last];
   j.sy = j.y_strides[j.axis];
-  j.p_blocks = (j.p + BLOCK - 1) / BLOCK;
-  j.j_blocks = (j.j + BLOCK - 1) / BLOCK;
+  j.woven = woven(&j);
+  j.block = j.woven ? WOVEN : BLOCK;
+  j.p_blocks = kerf_ceil_div(j.p, j.block);
+  j.j_blocks = kerf_ceil_div(j.j, j.block);
   int64_t units = total / (j.p * j.j) * j.p_blocks * j.j_blocks, mean = total * j.width / units;
   kerf_ranges(c->pool, units, (1 << 16) / mean, blocks, &j);
   return KERF_OK;
