@@ -78,13 +78,15 @@ public enum Pipelines {
 
   /// After the lossless passes, with what was measured on their result: layers on 8-bit codes.
   public static func quantized(
-    _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], ranges: [ValueID: ValueRange],
-    means: [ValueID: [Double]] = [:]
+    _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:],
+    ranges: [ValueID: ValueRange], means: [ValueID: [Double]] = [:]
   ) -> Pipeline {
-    Pipeline([
+    let last = weights.merging(rounded.compactMapValues(\.weights)) { _, better in better }
+    return Pipeline([
       // While the float weights are there to compare with.
-      CorrectBias(plan, weights, means: means),
+      CorrectBias(plan, last, means: means),
       QuantizeWeights(plan, weights),
+      RoundWeights(plan, rounded),
       QuantizeStatic(plan, ranges: ranges),
       // Movement between two layers on codes moves the codes.
       RulePass(SinkDequantize()),
@@ -102,8 +104,10 @@ public enum Pipelines {
   }
 
   /// Weights as codes, everything else in float.
-  public static func weightCodes(_ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights]) -> Pipeline {
-    Pipeline([QuantizeWeights(plan, weights), EliminateDeadNodes()])
+  public static func weightCodes(
+    _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:]
+  ) -> Pipeline {
+    Pipeline([QuantizeWeights(plan, weights), RoundWeights(plan, rounded), EliminateDeadNodes()])
   }
 
   /// One of every pass, with its default options.

@@ -39,7 +39,7 @@ public struct Window: Hashable, Sendable {
   }
 
   /// Padding before and after an axis. With SAME it follows from the input, which must be a number then.
-  func padding(_ axis: Int, rank: Int, input: Int, kernel: Int) -> (begin: Int, end: Int) {
+  public func padding(_ axis: Int, rank: Int, input: Int, kernel: Int) -> (begin: Int, end: Int) {
     switch autoPad {
     case .valid: return (0, 0)
     case .notSet: return (pads?[axis] ?? 0, pads?[axis + rank] ?? 0)

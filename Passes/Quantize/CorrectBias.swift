@@ -7,7 +7,8 @@ import IR
 /// Source: Nagel et al., "Data-Free Quantization through Weight Equalization and Bias Correction", ICCV 2019, section 4.2.
 /// Before quantize-weights, which replaces the weights.
 public struct CorrectBias: Pass {
-  public let name = "correct-bias"
+  public static let name: String = "correct-bias"
+  public let name: String = CorrectBias.name
   public let entersBodies = false
   let plan: QuantizationPlan
   let weights: [NodeID: LayerWeights]

@@ -35,8 +35,14 @@ extension Compiler {
     case .int8Weights, .int4Weights:
       let plan = QuantizationPlan(graph, keepFloat: options.keepFloat, weightsOnly: true)
       try warnIfEmpty(plan.weightLayers.isEmpty, options, &warnings)
-      let weights = LayerWeights.all(plan, graph, bits: mode == .int4Weights ? 4 : 8)
-      return report.followed(by: try run(Pipelines.weightCodes(plan, weights), on: &graph, settingsAfter))
+      let bits = mode == .int4Weights ? 4 : 8
+      guard options.openSamples != nil, !plan.weightLayers.isEmpty else {
+        let passes = Pipelines.weightCodes(plan, LayerWeights.all(plan, graph, bits: bits))
+        return report.followed(by: try run(passes, on: &graph, settingsAfter))
+      }
+      var quantizer = try quantizer(graph, options)
+      let passes = try quantizer.weightPipeline(plan, bits: bits)
+      return report.followed(by: try run(passes, on: &graph, settingsAfter))
     }
   }
 

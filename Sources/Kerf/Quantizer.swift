@@ -15,7 +15,9 @@ struct Quantizer {
   private(set) var report: PipelineReport?
   let checks: QuantizationChecks
   private(set) var statistics: [ValueID: ValueStatistics] = [:]
-  private var weights: [NodeID: LayerWeights] = [:]
+  var weights: [NodeID: LayerWeights] = [:]
+  /// What rounding them on the samples gave.
+  var roundedWeights: [NodeID: RoundedWeights] = [:]
   private(set) var exceptions: [NodeID: QuantizationPlan.Exception] = [:]
 
   init(_ graph: Graph, _ feed: SampleFeed, _ options: CompileOptions) throws {
@@ -29,6 +31,7 @@ struct Quantizer {
   mutating func pipeline() throws -> Pipeline {
     try calibrate(equalizing: true)
     let method = try chooseMethod()
+    try roundWeights(plan()) { (quantizer) throws in try quantizer.quality(quantizer.exceptions, method) }
     try holdFloor(method)
     return passes(plan(), method)
   }
@@ -56,7 +59,7 @@ struct Quantizer {
       ranges[value] = statistics[value]?.range(method)
       if let channels = statistics[value]?.means, !channels.isEmpty { means[value] = channels }
     }
-    return Pipelines.quantized(plan, weights, ranges: ranges, means: means)
+    return Pipelines.quantized(plan, weights, roundedWeights, ranges: ranges, means: means)
   }
 
   // MARK: Measuring

@@ -91,6 +91,54 @@ import Testing
       """, [x], nodes: ["QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "Gemm"])
   }
 
+  /// onnxruntime saturates products of unsigned and signed bytes on processors without a dot product.
+  @Test func weightsBehindUnsignedCodesAreUnsigned() throws {
+    let layer = """
+      graph @g(%x: u8[2,2]) -> (%y: f32[2,2]) {
+        %s = constant 0.1 : f32[]
+        %z = constant ZERO : TYPE[]
+        %1 = DequantizeLinear(%x, %s, %z) : f32[2,2]
+        %w = constant [-127, 0, 3, 127] : i8[2,2]
+        %t = constant [0.5, 0.25] : f32[2]
+        %2 = DequantizeLinear(%w, %t) : f32[2,2]
+        %y = Gemm(%1, %2) : f32[2,2]
+        return %y
+      }
+      """
+    func weights(_ text: String) throws -> (Tensor?, Tensor?) {
+      let graph = try roundTrip(try Graph(parsing: text))
+      let gemm = try #require(graph.orderedNodes.first { $0.op is Gemm })
+      let inputs = graph.producer(gemm.inputs[1])?.inputs ?? []
+      return (graph.constant(inputs[0]), inputs.count > 2 ? graph.constant(inputs[2]) : nil)
+    }
+    let unsigned = try weights(layer.replacing("ZERO", with: "100").replacing("TYPE", with: "u8"))
+    #expect(unsigned.0?.elements(UInt8.self) == [1, 128, 131, 255])
+    #expect(unsigned.1?.elements(UInt8.self) == [128, 128])
+    let signed = try weights(
+      layer.replacing("ZERO", with: "0").replacing("TYPE", with: "i8").replacing("%x: u8", with: "%x: i8"))
+    #expect(signed.0?.elements(Int8.self) == [-127, 0, 3, 127])
+    #expect(signed.1 == nil)
+  }
+
+  @Test func dynamicProductsGetUnsignedWeights() throws {
+    let graph = try Graph(
+      parsing: """
+        graph @g(%x: f32[2,2]) -> (%y: i32[2,2]) {
+          %1, %2, %3 = DynamicQuantizeLinear(%x) : u8[2,2], f32[], u8[]
+          %w = constant [-127, 0, 3, 127] : i8[2,2]
+          %y = MatMulInteger(%1, %w, %3) : i32[2,2]
+          return %y
+        }
+        """)
+    let again = try roundTrip(graph)
+    let product = try #require(again.orderedNodes.first { $0.op is MatMulInteger })
+    #expect(again.constant(product.inputs[1])?.elements(UInt8.self) == [1, 128, 131, 255])
+    #expect(again.constant(product.inputs[3])?.elements(UInt8.self) == [128])
+    let context = EvaluationContext(outputCount: 1)
+    let before = try graph.evaluate([.tensor(x)], context)
+    #expect(try again.evaluate([.tensor(x)], context) == before)
+  }
+
   /// Passes name what they insert after the layer it is for; other runtimes refuse two nodes of one name.
   @Test func nodeNamesAreUnique() throws {
     let graph = try Graph(

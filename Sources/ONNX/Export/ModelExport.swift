@@ -15,7 +15,7 @@ public func exportModel(_ graph: Graph, producerVersion: String) throws(Diagnost
   else { throw .invalid("no memory for a model") }
   defer { kx_writer_free(writer) }
   let export = ModelExport()
-  try export.write(graph, to: kx_writer_graph(writer), arguments: [])
+  try export.write(graph.withUnsignedWeights(), to: kx_writer_graph(writer), arguments: [])
   for (domain, version) in export.opsets.sorted(by: { $0.key < $1.key }) {
     withBytes(domain) { kx_writer_import_opset(writer, $0, Int64(version)) }
   }
