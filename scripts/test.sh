@@ -69,6 +69,6 @@ LSAN_OPTIONS=suppressions=$PWD/scripts/leaks.supp:print_suppressions=0 \
   swift test --scratch-path .build/address --sanitize=address \
   --filter 'BundleTests|ONNXTests|RuntimeTests|KernelsTests|IRTests'
 step "sanitizers: thread"
-swift test --scratch-path .build/thread --sanitize=thread --filter 'RuntimeTests'
+swift test --scratch-path .build/thread --sanitize=thread --filter 'RuntimeTests|PoolTests'
 
 step "done"

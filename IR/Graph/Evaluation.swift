@@ -8,7 +8,7 @@ extension Graph {
     }
     guard context.depth < 64 else { throw .invalid("subgraphs are nested more than 64 deep") }
     var held = [Datum?](repeating: nil, count: valueCount)
-    var remaining = values.map { $0.users.count + Int($0.outputUses) }
+    var remaining = values.map { $0.readerCount + $0.outputUses }
     for (id, argument) in zip(inputs, arguments) { held[id.index] = argument }
     func datum(_ id: ValueID) -> Datum? { constant(id).map { .tensor($0) } ?? held[id.index] }
     for node in orderedNodes {

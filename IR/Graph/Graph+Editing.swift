@@ -90,7 +90,7 @@ extension Graph {
       node.outputs.append(value)
     }
     link(node, before: before)
-    for input in inputs { if let input { values[input.index].users.append(id) } }
+    addUses(of: id)
     return Array(node.outputs)
   }
 
@@ -130,22 +130,25 @@ extension Graph {
   /// Replaces an input of a node. The caller re-infers where types may change.
   public mutating func setInput(_ node: NodeID, _ index: Int, _ value: ValueID?) {
     guard let old = nodes[node.index] else { return }
-    if let previous = old.inputs[index] { removeUse(previous, node) }
+    let use = Int(old.firstUse) + index
+    if let previous = old.inputs[index] { unlist(use, at: previous) }
     nodes[node.index]?.inputs[index] = value
-    if let value { values[value.index].users.append(node) }
+    if let value { list(use, at: value) }
   }
 
   /// Gives a node one more input. The caller re-infers where types may change.
   public mutating func appendInput(_ node: NodeID, _ value: ValueID) {
-    guard nodes[node.index] != nil else { return }
+    guard let old = nodes[node.index] else { return }
+    removeUses(of: old)
     nodes[node.index]?.inputs.append(value)
-    values[value.index].users.append(node)
+    addUses(of: node)
   }
 
   /// Replaces a node's operator, keeping inputs and outputs, and re-infers its outputs.
   public mutating func setOperator(_ id: NodeID, _ op: any Operator) throws(Diagnostic) {
     if let old = nodes[id.index] { recount(bodiesOf: old.op, becoming: op) }
     nodes[id.index]?.op = op
+    kinds[id.index] = operatorKinds.number(Swift.type(of: op))
     try reinfer(id)
   }
 
@@ -167,27 +170,6 @@ extension Graph {
   /// Adds the names of a node that another now also stands for.
   public mutating func addNames(_ names: [Name], to id: NodeID) {
     nodes[id.index]?.addNames(names)
-  }
-
-  private mutating func removeUse(_ value: ValueID, _ node: NodeID) {
-    if let index = values[value.index].users.firstIndex(of: node) { values[value.index].users.remove(at: index) }
-  }
-
-  /// Lets all readers of a value, the graph's outputs included, read another.
-  public mutating func replaceUses(of old: ValueID, with new: ValueID) {
-    guard old != new else { return }
-    let users = values[old.index].users
-    values[old.index].users = []
-    values[new.index].users += users
-    for user in Set(users) {
-      guard let node = nodes[user.index] else { continue }
-      nodes[user.index]?.inputs = node.inputs.map { $0 == old ? new : $0 }
-    }
-    if values[old.index].outputUses > 0 {
-      values[new.index].outputUses += values[old.index].outputUses
-      values[old.index].outputUses = 0
-      outputs = outputs.map { $0 == old ? new : $0 }
-    }
   }
 
   /// The graph with fewer inputs: each of those listed becomes a constant, or just goes where it has none. Nil where
@@ -225,7 +207,7 @@ extension Graph {
   @discardableResult
   public mutating func remove(_ id: NodeID) -> Bool {
     guard let node = nodes[id.index], node.outputs.allSatisfy({ useCount($0) == 0 }) else { return false }
-    for input in node.inputs { if let input { removeUse(input, id) } }
+    removeUses(of: node)
     for output in node.outputs { values[output.index].isRemoved = true }
     unlink(id)
     return true
@@ -233,12 +215,18 @@ extension Graph {
 
   /// Drops constants that nothing reads, so that their memory is freed.
   public mutating func removeUnusedConstants() {
-    for index in values.indices where values[index].users.isEmpty && values[index].outputUses == 0 {
+    for index in values.indices where useCount(ValueID(index)) == 0 {
       if case .constant = values[index].definition, !values[index].isRemoved {
+        constant(ValueID(index))?.storage.setAside()
         values[index].isRemoved = true
-        values[index].definition = .constant(Tensor([UInt8](), shape: [0]))
+        values[index].definition = .forgotten
       }
     }
+  }
+
+  /// Frees the memory of a constant that its readers have made use of: what it held is not known any more.
+  public mutating func forgetConstant(_ id: ValueID) {
+    if case .constant = values[id.index].definition { values[id.index].definition = .forgotten }
   }
 
   /// Removes a node and then whatever only it needed. Returns how many nodes went.

@@ -22,6 +22,8 @@ public struct Node: Sendable {
   public internal(set) var outputs: ShortList<ValueID> = []
   var nameList: ShortList<Name>
   public let id: NodeID
+  /// Where the entries of its inputs begin among the graph's uses.
+  var firstUse: Int32 = 0
 
   init(id: NodeID, op: any Operator, inputs: [ValueID?], names: [Name]) {
     self.id = id
@@ -55,6 +57,8 @@ public struct Value: Sendable {
     case input(Int32)
     indirect case constant(Tensor)
     case node(NodeID, output: Int32)
+    /// A constant that nothing needs any more.
+    case forgotten
   }
   /// ONNX name; may be empty.
   public var name: Name
@@ -62,8 +66,10 @@ public struct Value: Sendable {
   public internal(set) var definition: Definition
   /// Elements of an integer tensor of rank 0 or 1 as dimensions, where known; of a sequence, its length.
   public internal(set) var contents: [Dim]?
-  /// Nodes that read it, once per reading input.
-  var users: ShortList<NodeID> = []
+  /// Ends of the list of what reads it, and its length.
+  var firstUse: Int32 = -1
+  var lastUse: Int32 = -1
+  var readerCount: Int32 = 0
   /// How often it is an output of the graph.
   var outputUses: Int32 = 0
   var isRemoved = false
@@ -80,6 +86,12 @@ public struct Graph: Sendable {
 
   var values: [Value] = []
   var nodes: [Node?] = []
+  /// The operator type of each node.
+  var kinds: [UInt16] = []
+  var operatorKinds = OperatorKinds()
+  var uses: [Use] = []
+  /// Where among the outputs a value stands.
+  var outputPlaces: [ValueID: [Int]] = [:]
   // The order of nodes, as a doubly linked list so that inserting is O(1).
   var next: [Int32] = []
   var previous: [Int32] = []
@@ -108,11 +120,6 @@ public struct Graph: Sendable {
     guard let id, case .node(let node, _) = values[id.index].definition else { return nil }
     return self[node]
   }
-  /// Nodes that read a value, once per reading input.
-  public func users(_ id: ValueID) -> ShortList<NodeID> { values[id.index].users }
-  public func isOutput(_ id: ValueID) -> Bool { values[id.index].outputUses > 0 }
-  /// Readers, the graph's outputs included.
-  public func useCount(_ id: ValueID) -> Int { values[id.index].users.count + Int(values[id.index].outputUses) }
   public var valueCount: Int { values.count }
   /// All live values, by handle.
   public var valueIDs: [ValueID] { values.indices.filter { !values[$0].isRemoved }.map { ValueID($0) } }
@@ -138,17 +145,24 @@ public struct Graph: Sendable {
   /// The node after one in order.
   public func node(after id: NodeID) -> NodeID? { next[id.index] < 0 ? nil : NodeID(Int(next[id.index])) }
 
-  /// Handles of the nodes in order, where `isIncluded` says yes to the operator's type. Much cheaper than going over
-  /// `orderedNodes`: no node is copied.
+  /// Handles of the nodes in order, where `isIncluded` says yes to the operator's type, of which it is asked once. Much
+  /// cheaper than going over `orderedNodes`: no node is read.
   public func nodeIDs(where isIncluded: (any Operator.Type) -> Bool = { _ in true }) -> [NodeID] {
+    let included = operatorKinds.types.map(isIncluded)
+    guard included.contains(true) else { return [] }
     var ids: [NodeID] = []
     var current = first
     while current >= 0 {
-      if let node = nodes[Int(current)], isIncluded(Swift.type(of: node.op)) { ids.append(NodeID(Int(current))) }
+      if included[Int(kinds[Int(current)])] { ids.append(NodeID(Int(current))) }
       current = next[Int(current)]
     }
     return ids
   }
+
+  /// The operator type of a node.
+  public func operatorType(_ id: NodeID) -> any Operator.Type { operatorKinds.types[Int(kinds[id.index])] }
+  /// Whether the graph has, or once had, nodes of an operator.
+  public func hasOperators(of type: any Operator.Type) -> Bool { operatorKinds.types.contains { $0 == type } }
 
   /// Nodes with bodies, in order.
   public var controlFlowNodes: [Node] {
@@ -163,6 +177,8 @@ public struct Graph: Sendable {
     nodes.reserveCapacity(nodes.count + count)
     next.reserveCapacity(next.count + count)
     previous.reserveCapacity(previous.count + count)
+    uses.reserveCapacity(uses.count + count)
+    kinds.reserveCapacity(kinds.count + count)
     values.reserveCapacity(values.count + count + constants)
   }
 
@@ -199,13 +215,6 @@ public struct Graph: Sendable {
     return numbers.map { Dim($0) }
   }
 
-  public mutating func setOutputs(_ ids: [ValueID], names: [Name]) {
-    for id in outputs { values[id.index].outputUses -= 1 }
-    outputs = ids
-    outputNames = names
-    for id in ids { values[id.index].outputUses += 1 }
-  }
-
   mutating func setName(_ id: ValueID, _ name: Name) { values[id.index].name = name }
 
   /// Gives a value that has no name one.
@@ -219,6 +228,7 @@ public struct Graph: Sendable {
     let following = before.map { Int32(truncatingIfNeeded: $0.index) } ?? -1
     let preceding = following >= 0 ? previous[Int(following)] : last
     nodes.append(node)
+    kinds.append(operatorKinds.number(Swift.type(of: node.op)))
     next.append(following)
     previous.append(preceding)
     nodeCount += 1

@@ -10,15 +10,18 @@ extension Graph {
       }
       defined.insert(id)
     }
-    var uses: [ValueID: [NodeID]] = [:]
+    var readers: [ValueID: [NodeID]] = [:]
     var count = 0
     for node in orderedNodes {
       count += 1
-      try verify(node, &defined, &uses)
+      try verify(node, &defined, &readers)
     }
     guard count == nodeCount else { throw .invalid("the order holds \(count) of \(nodeCount) nodes") }
-    for id in valueIDs where values[id.index].users.sorted() != (uses[id] ?? []).sorted() {
-      throw .invalid("the readers of value '\(self[id].name)' are recorded wrongly")
+    for id in valueIDs {
+      let listed = users(id)
+      guard listed.count == readerCount(id), listed.sorted() == (readers[id] ?? []).sorted() else {
+        throw .invalid("the readers of value '\(self[id].name)' are recorded wrongly")
+      }
     }
     guard outputs.count == outputNames.count else { throw .invalid("outputs and their names differ in number") }
     for (id, name) in zip(outputs, outputNames) where constant(id) == nil && !defined.contains(id) {
@@ -26,14 +29,15 @@ extension Graph {
     }
   }
 
-  private func verify(_ node: Node, _ defined: inout Set<ValueID>, _ uses: inout [ValueID: [NodeID]]) throws(Diagnostic)
-  {
+  private func verify(
+    _ node: Node, _ defined: inout Set<ValueID>, _ readers: inout [ValueID: [NodeID]]
+  ) throws(Diagnostic) {
     for (index, input) in node.inputs.enumerated() {
       guard let input else { continue }
       guard constant(input) != nil || defined.contains(input) else {
         throw .invalid("\(node.label) reads input \(index), '\(self[input].name)', which no earlier node defines")
       }
-      uses[input, default: []].append(node.id)
+      readers[input, default: []].append(node.id)
     }
     let inferred = try infer(node.op, node.inputs, outputCount: node.outputs.count, label: node.label)
     for (index, output) in node.outputs.enumerated() {

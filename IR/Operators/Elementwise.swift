@@ -7,21 +7,27 @@ let integerTypes: [ElementType] = signedTypes + unsignedTypes
 let numberTypes: [ElementType] = floatTypes + integerTypes
 let wideNumberTypes: [ElementType] = floatTypes + [.int32, .int64, .uint32, .uint64]
 
-/// What float functions of one input share: the output has the input's type; the function is computed in double and
-/// rounded once.
-public protocol UnaryFloatOperator: ElementwiseOperator {
+/// What functions of one input share whose output has its type.
+public protocol UnaryOperator: ElementwiseOperator {
   static var elementTypes: [ElementType] { get }
-  func apply(_ x: Double) -> Double
 }
 
-extension UnaryFloatOperator {
+extension UnaryOperator {
   public static var inputs: Arity { 1 }
-  public static var elementTypes: [ElementType] { floatTypes }
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, Self.elementTypes)
     return [.tensor(try context.tensor(0))]
   }
+}
+
+/// What float functions of one input share: the function is computed in double and rounded once.
+public protocol UnaryFloatOperator: UnaryOperator {
+  func apply(_ x: Double) -> Double
+}
+
+extension UnaryFloatOperator {
+  public static var elementTypes: [ElementType] { floatTypes }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     let x = try inputs.tensor(0, of: Self.elementTypes)

@@ -134,8 +134,40 @@ public struct MaxPool: PoolOperator {
   }
 }
 
+/// What pools share that add up each window.
+public protocol SumPoolOperator: PoolOperator {
+  /// What an element adds.
+  func term(_ x: Double) -> Double
+  /// The result of a window with `count` elements, `padded` with the padding counted in.
+  func result(_ sum: Double, count: Int, padded: Int) -> Double
+}
+
+extension SumPoolOperator {
+  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
+    try context.require(0, floatTypes)
+    return [.tensor(try context.element(0), try outputShape(try context.shape(0)))]
+  }
+
+  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    let shape = try resolvedShape(inputs, context)
+    let x = try inputs.tensor(0)
+    let geometry = try geometry(x)
+    let source = x.wide(Double.self).map { term($0) }
+    let (planes, plane, size) = (x.shape[0] * x.shape[1], geometry.outputCount, geometry.inputCount)
+    var values = [Double](repeating: 0, count: planes * plane)
+    try geometry.forEachWindow(context) { output, offsets, padded in
+      for p in 0..<planes {
+        var sum = 0.0
+        for offset in offsets { sum += source[p * size + offset] }
+        values[p * plane + output] = result(sum, count: offsets.count, padded: padded)
+      }
+    }
+    return [.tensor(Tensor(wide: values, x.type, shape))]
+  }
+}
+
 /// The mean of every window; padding counts in with `count_include_pad`. ONNX AveragePool, opsets 1–22.
-public struct AveragePool: PoolOperator {
+public struct AveragePool: SumPoolOperator {
   public static let name = "AveragePool"
   public static let attributes: [AttributeField<Self>] = poolAttributes + [.flag("count_include_pad", \.countsPadding)]
 
@@ -144,32 +176,12 @@ public struct AveragePool: PoolOperator {
   public var countsPadding = false
   public init() {}
 
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    try context.require(0, floatTypes)
-    return [.tensor(try context.element(0), try outputShape(try context.shape(0)))]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let shape = try resolvedShape(inputs, context)
-    let x = try inputs.tensor(0)
-    let geometry = try geometry(x)
-    let source = x.wide(Double.self)
-    let (planes, plane, size) = (x.shape[0] * x.shape[1], geometry.outputCount, geometry.inputCount)
-    var values = [Double](repeating: 0, count: planes * plane)
-    try geometry.forEachWindow(context) { output, offsets, padded in
-      let count = Double(countsPadding ? padded : offsets.count)
-      for p in 0..<planes {
-        var sum = 0.0
-        for offset in offsets { sum += source[p * size + offset] }
-        values[p * plane + output] = sum / count
-      }
-    }
-    return [.tensor(Tensor(wide: values, x.type, shape))]
-  }
+  public func term(_ x: Double) -> Double { x }
+  public func result(_ sum: Double, count: Int, padded: Int) -> Double { sum / Double(countsPadding ? padded : count) }
 }
 
 /// (Σ |x|ᵖ)^(1/p) of every window. ONNX LpPool, opsets 1–22.
-public struct LpPool: PoolOperator {
+public struct LpPool: SumPoolOperator {
   public static let name = "LpPool"
   public static let attributes: [AttributeField<Self>] = poolAttributes + [.int("p", \.p, in: sizeRange)]
 
@@ -178,28 +190,8 @@ public struct LpPool: PoolOperator {
   public var p = 2
   public init() {}
 
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    try context.require(0, floatTypes)
-    return [.tensor(try context.element(0), try outputShape(try context.shape(0)))]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let shape = try resolvedShape(inputs, context)
-    let x = try inputs.tensor(0)
-    let geometry = try geometry(x)
-    let exponent = Double(p)
-    let source = x.wide(Double.self).map { pow($0.magnitude, exponent) }
-    let (planes, plane, size) = (x.shape[0] * x.shape[1], geometry.outputCount, geometry.inputCount)
-    var values = [Double](repeating: 0, count: planes * plane)
-    try geometry.forEachWindow(context) { output, offsets, _ in
-      for p in 0..<planes {
-        var sum = 0.0
-        for offset in offsets { sum += source[p * size + offset] }
-        values[p * plane + output] = pow(sum, 1 / exponent)
-      }
-    }
-    return [.tensor(Tensor(wide: values, x.type, shape))]
-  }
+  public func term(_ x: Double) -> Double { pow(x.magnitude, Double(p)) }
+  public func result(_ sum: Double, count: Int, padded: Int) -> Double { pow(sum, 1 / Double(p)) }
 }
 
 /// What pools over the whole plane share: [N,C,D…] to [N,C,1…].

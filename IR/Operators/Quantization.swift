@@ -38,6 +38,13 @@ public struct QuantizationGranularity: Hashable, Sendable {
   /// 0: not in blocks.
   public var blockSize = 0
 
+  /// The shape of input 0, which inputs 1 and 2, scale and zero point, must fit.
+  func checkedShape(_ context: InferenceContext) throws(Diagnostic) -> Shape? {
+    let shape = try context.shape(0)
+    try check(shape, scale: try context.shape(1), zeroPoint: context.has(2) ? try context.shape(2) : nil)
+    return shape
+  }
+
   /// Throws unless the scale (and the zero point, if any) fit the quantized tensor.
   func check(_ x: Shape?, scale: Shape?, zeroPoint: Shape?) throws(Diagnostic) {
     if let scale, let zeroPoint {
@@ -110,9 +117,7 @@ public struct QuantizeLinear: Operator {
     if let outputType, outputType != type {
       throw .invalid("attribute 'output_dtype' is \(outputType.name), but the zero point is \(type.name)")
     }
-    let shape = try context.shape(0)
-    try granularity.check(shape, scale: try context.shape(1), zeroPoint: context.has(2) ? try context.shape(2) : nil)
-    return [.tensor(type, shape)]
+    return [.tensor(type, try granularity.checkedShape(context))]
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
@@ -166,9 +171,7 @@ public struct DequantizeLinear: Operator {
     guard floatTypes.contains(type) else {
       throw .invalid("the output would be of type \(type.name); attribute 'output_dtype' is needed")
     }
-    let shape = try context.shape(0)
-    try granularity.check(shape, scale: try context.shape(1), zeroPoint: context.has(2) ? try context.shape(2) : nil)
-    return [.tensor(type, shape)]
+    return [.tensor(type, try granularity.checkedShape(context))]
   }
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {

@@ -40,29 +40,93 @@ public struct SeededNumbers: Sendable {
 
 private let dimensionRange = 0...Dim.limit
 
-/// Fills a shape with random numbers.
-private func fill(
-  _ shape: [Int], _ type: ElementType, seed: Float?, _ context: EvaluationContext,
-  _ draw: (inout SeededNumbers) -> Double
-) throws(Diagnostic) -> [Datum] {
-  var numbers = SeededNumbers(seed: seed)
-  let count = try context.checkSize(shape, type)
-  return [.tensor(Tensor(wide: (0..<count).map { _ in draw(&numbers) }, type, shape))]
+/// What operators that draw independent numbers share.
+public protocol RandomNumbers: Operator {
+  var dtype: ElementType? { get }
+  var seed: Float? { get }
+  func draw(_ numbers: inout SeededNumbers) -> Double
 }
 
-private func floatType(_ type: ElementType?, _ fallback: ElementType) throws(Diagnostic) -> ElementType {
-  let chosen = type ?? fallback
-  guard floatTypes.contains(chosen) else {
-    throw .invalid("attribute 'dtype' is \(chosen.name), which is no float type")
+extension RandomNumbers {
+  public static var isDeterministic: Bool { false }
+
+  fileprivate func fill(
+    _ shape: [Int], _ type: ElementType, _ context: EvaluationContext
+  ) throws(Diagnostic) -> [Datum] {
+    var numbers = SeededNumbers(seed: seed)
+    let count = try context.checkSize(shape, type)
+    return [.tensor(Tensor(wide: (0..<count).map { _ in draw(&numbers) }, type, shape))]
   }
-  return chosen
+
+  fileprivate func floatType(_ fallback: ElementType) throws(Diagnostic) -> ElementType {
+    let chosen = dtype ?? fallback
+    guard floatTypes.contains(chosen) else {
+      throw .invalid("attribute 'dtype' is \(chosen.name), which is no float type")
+    }
+    return chosen
+  }
+}
+
+/// Numbers of a normal distribution.
+public protocol NormalNumbers: RandomNumbers {
+  var mean: Float { get }
+  var scale: Float { get }
+}
+
+extension NormalNumbers {
+  public func draw(_ numbers: inout SeededNumbers) -> Double { numbers.normal() * Double(scale) + Double(mean) }
+}
+
+/// Numbers between `low` and `high`.
+public protocol UniformNumbers: RandomNumbers {
+  var low: Float { get }
+  var high: Float { get }
+}
+
+extension UniformNumbers {
+  public func draw(_ numbers: inout SeededNumbers) -> Double {
+    Double(low) + numbers.uniform() * (Double(high) - Double(low))
+  }
+}
+
+/// A tensor of a given shape.
+public protocol RandomOfShape: RandomNumbers {
+  var shape: [Int]? { get }
+}
+
+extension RandomOfShape {
+  public static var inputs: Arity { 0 }
+
+  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
+    guard let shape else { throw .invalid("attribute 'shape' is missing") }
+    return [.tensor(TensorType(try floatType(.float32), shape))]
+  }
+
+  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    try fill(shape ?? [], try floatType(.float32), context)
+  }
+}
+
+/// A tensor in the shape of the input.
+public protocol RandomLike: RandomNumbers {}
+
+extension RandomLike {
+  public static var inputs: Arity { 1 }
+
+  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
+    let like = try context.tensor(0)
+    return [.tensor(try floatType(like.element), like.shape)]
+  }
+
+  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    let like = try inputs.tensor(0)
+    return try fill(like.shape, try floatType(like.type), context)
+  }
 }
 
 /// Normally distributed numbers of a given shape. ONNX RandomNormal, opsets 1–28.
-public struct RandomNormal: Operator {
+public struct RandomNormal: NormalNumbers, RandomOfShape {
   public static let name = "RandomNormal"
-  public static let inputs: Arity = 0
-  public static let isDeterministic = false
   public static let attributes: [AttributeField<Self>] = [
     .ints("shape", \.shape, in: dimensionRange, isRequired: true), .elementType("dtype", \.dtype),
     .float("mean", \.mean), .float("scale", \.scale), .optionalFloat("seed", \.seed),
@@ -73,24 +137,11 @@ public struct RandomNormal: Operator {
   public var scale: Float = 1
   public var seed: Float?
   public init() {}
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    guard let shape else { throw .invalid("attribute 'shape' is missing") }
-    return [.tensor(TensorType(try floatType(dtype, .float32), shape))]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    try fill(shape ?? [], try floatType(dtype, .float32), seed: seed, context) {
-      $0.normal() * Double(scale) + Double(mean)
-    }
-  }
 }
 
 /// Uniformly distributed numbers of a given shape. ONNX RandomUniform, opsets 1–28.
-public struct RandomUniform: Operator {
+public struct RandomUniform: UniformNumbers, RandomOfShape {
   public static let name = "RandomUniform"
-  public static let inputs: Arity = 0
-  public static let isDeterministic = false
   public static let attributes: [AttributeField<Self>] = [
     .ints("shape", \.shape, in: dimensionRange, isRequired: true), .elementType("dtype", \.dtype), .float("low", \.low),
     .float("high", \.high), .optionalFloat("seed", \.seed),
@@ -101,25 +152,11 @@ public struct RandomUniform: Operator {
   public var high: Float = 1
   public var seed: Float?
   public init() {}
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    guard let shape else { throw .invalid("attribute 'shape' is missing") }
-    return [.tensor(TensorType(try floatType(dtype, .float32), shape))]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let (low, high) = (Double(low), Double(high))
-    return try fill(shape ?? [], try floatType(dtype, .float32), seed: seed, context) {
-      low + $0.uniform() * (high - low)
-    }
-  }
 }
 
 /// Normally distributed numbers in the shape of the input. ONNX RandomNormalLike, opsets 1–28.
-public struct RandomNormalLike: Operator {
+public struct RandomNormalLike: NormalNumbers, RandomLike {
   public static let name = "RandomNormalLike"
-  public static let inputs: Arity = 1
-  public static let isDeterministic = false
   public static let attributes: [AttributeField<Self>] = [
     .elementType("dtype", \.dtype), .float("mean", \.mean), .float("scale", \.scale), .optionalFloat("seed", \.seed),
   ]
@@ -128,25 +165,11 @@ public struct RandomNormalLike: Operator {
   public var scale: Float = 1
   public var seed: Float?
   public init() {}
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    let like = try context.tensor(0)
-    return [.tensor(try floatType(dtype, like.element), like.shape)]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let like = try inputs.tensor(0)
-    return try fill(like.shape, try floatType(dtype, like.type), seed: seed, context) {
-      $0.normal() * Double(scale) + Double(mean)
-    }
-  }
 }
 
 /// Uniformly distributed numbers in the shape of the input. ONNX RandomUniformLike, opsets 1–28.
-public struct RandomUniformLike: Operator {
+public struct RandomUniformLike: UniformNumbers, RandomLike {
   public static let name = "RandomUniformLike"
-  public static let inputs: Arity = 1
-  public static let isDeterministic = false
   public static let attributes: [AttributeField<Self>] = [
     .elementType("dtype", \.dtype), .float("low", \.low), .float("high", \.high), .optionalFloat("seed", \.seed),
   ]
@@ -155,19 +178,6 @@ public struct RandomUniformLike: Operator {
   public var high: Float = 1
   public var seed: Float?
   public init() {}
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    let like = try context.tensor(0)
-    return [.tensor(try floatType(dtype, like.element), like.shape)]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let like = try inputs.tensor(0)
-    let (low, high) = (Double(low), Double(high))
-    return try fill(like.shape, try floatType(dtype, like.type), seed: seed, context) {
-      low + $0.uniform() * (high - low)
-    }
-  }
 }
 
 /// 1 with the probability that the input gives, else 0. ONNX Bernoulli, opsets 15–28.

@@ -43,13 +43,24 @@ public enum DepthOrder: String, CaseIterable, Sendable {
   case depthLast = "CRD"
 }
 
+/// What operators share that move blocks of the plane from or to the depth axis.
+public protocol BlockOperator: Operator {
+  var blockSize: Int { get set }
+  var mode: DepthOrder { get set }
+}
+
+extension BlockOperator {
+  public static var inputs: Arity { 1 }
+
+  static var blockAttributes: [AttributeField<Self>] {
+    [.int("blocksize", \.blockSize, in: sizeRange, isRequired: true), .choice("mode", \.mode)]
+  }
+}
+
 /// [N,C·b²,H,W] to [N,C,H·b,W·b]. ONNX DepthToSpace, opsets 1–28.
-public struct DepthToSpace: Operator {
+public struct DepthToSpace: BlockOperator {
   public static let name = "DepthToSpace"
-  public static let inputs: Arity = 1
-  public static let attributes: [AttributeField<Self>] = [
-    .int("blocksize", \.blockSize, in: sizeRange, isRequired: true), .choice("mode", \.mode),
-  ]
+  public static let attributes: [AttributeField<Self>] = blockAttributes
   public var blockSize = 1
   public var mode = DepthOrder.depthFirst
   public init() {}
@@ -80,12 +91,9 @@ public struct DepthToSpace: Operator {
 }
 
 /// [N,C,H,W] to [N,C·b²,H/b,W/b]. ONNX SpaceToDepth, opsets 1–28; mode since 28.
-public struct SpaceToDepth: Operator {
+public struct SpaceToDepth: BlockOperator {
   public static let name = "SpaceToDepth"
-  public static let inputs: Arity = 1
-  public static let attributes: [AttributeField<Self>] = [
-    .int("blocksize", \.blockSize, in: sizeRange, isRequired: true), .choice("mode", \.mode),
-  ]
+  public static let attributes: [AttributeField<Self>] = blockAttributes
   public var blockSize = 1
   public var mode = DepthOrder.depthFirst
   public init() {}

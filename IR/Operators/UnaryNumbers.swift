@@ -6,21 +6,13 @@ extension OperatorCatalog {
 }
 
 /// What functions of one input share that are defined on integers too. Integers wrap.
-public protocol UnaryNumberOperator: ElementwiseOperator {
-  static var elementTypes: [ElementType] { get }
+public protocol UnaryNumberOperator: UnaryOperator {
   func apply(_ x: Double) -> Double
   func apply(_ x: Int64) -> Int64
   func apply(_ x: UInt64) -> UInt64
 }
 
 extension UnaryNumberOperator {
-  public static var inputs: Arity { 1 }
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    try context.require(0, Self.elementTypes)
-    return [.tensor(try context.tensor(0))]
-  }
-
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     let x = try inputs.tensor(0, of: Self.elementTypes)
     try context.checkSize(x.shape, x.type)
@@ -237,11 +229,13 @@ public struct SwiGLU: ElementwiseOperator {
   }
 }
 
-/// Whether x is not a number. ONNX IsNaN, opsets 9–28.
-public struct IsNaN: ElementwiseOperator {
-  public static let name = "IsNaN"
-  public static let inputs: Arity = 1
-  public init() {}
+/// What questions about floats share.
+public protocol FloatTest: ElementwiseOperator {
+  func holds(_ x: Double) -> Bool
+}
+
+extension FloatTest {
+  public static var inputs: Arity { 1 }
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, floatTypes + float8Types)
@@ -250,31 +244,27 @@ public struct IsNaN: ElementwiseOperator {
 
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     let x = try inputs.tensor(0, of: floatTypes + float8Types)
-    return [.tensor(Tensor(x.wide(Double.self).map(\.isNaN), shape: x.shape))]
+    return [.tensor(Tensor(x.wide(Double.self).map { holds($0) }, shape: x.shape))]
   }
 }
 
+/// Whether x is not a number. ONNX IsNaN, opsets 9–28.
+public struct IsNaN: FloatTest {
+  public static let name = "IsNaN"
+  public init() {}
+  public func holds(_ x: Double) -> Bool { x.isNaN }
+}
+
 /// Whether x is infinite, of the signs that are asked for. ONNX IsInf, opsets 10–28.
-public struct IsInf: ElementwiseOperator {
+public struct IsInf: FloatTest {
   public static let name = "IsInf"
-  public static let inputs: Arity = 1
   public static let attributes: [AttributeField<Self>] = [
     .flag("detect_negative", \.detectNegative), .flag("detect_positive", \.detectPositive),
   ]
   public var detectNegative = true
   public var detectPositive = true
   public init() {}
-
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    try context.require(0, floatTypes + float8Types)
-    return [.tensor(.bool, try context.shape(0))]
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let x = try inputs.tensor(0, of: floatTypes + float8Types)
-    let flags = x.wide(Double.self).map { detectPositive && $0 == .infinity || detectNegative && $0 == -.infinity }
-    return [.tensor(Tensor(flags, shape: x.shape))]
-  }
+  public func holds(_ x: Double) -> Bool { detectPositive && x == .infinity || detectNegative && x == -.infinity }
 }
 
 /// Logical negation. ONNX Not, opsets 1–28.

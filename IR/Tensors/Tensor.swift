@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// Memory of a tensor: read-only bytes, and whatever keeps them valid (an array, a mapped file, a parsed message).
 public final class TensorStorage: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
@@ -38,6 +46,15 @@ public final class TensorStorage: @unchecked Sendable {
   }
 
   deinit { owned?.deallocate() }
+
+  /// Lets the bytes of a file leave memory until they are read again.
+  public func setAside() {
+    let page = UInt(4096)
+    let first = (UInt(bitPattern: bytes.baseAddress) + page - 1) / page * page
+    let end = (UInt(bitPattern: bytes.baseAddress) + UInt(bytes.count)) / page * page
+    guard isFile, end > first else { return }
+    _ = madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED)
+  }
 }
 
 /// A tensor on the host: element type, shape, and dense row-major elements (little-endian; below 8 bits packed, first

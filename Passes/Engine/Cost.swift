@@ -30,14 +30,13 @@ private struct CostCounter {
   mutating func count(_ graph: Graph, depth: Int = 0) -> Int {
     guard depth < 64 else { return 0 }
     var macs = 0
-    for id in graph.outputs { add(graph.constant(id)) }
-    for node in graph.orderedNodes {
-      nodes += 1
-      for input in node.inputs { add(graph.constant(input)) }
-      macs = saturating(macs, graph.macs(node))
-      let bodies = node.op.subgraphs
-      guard !bodies.isEmpty else { continue }
-      let inner = bodies.map { count($0, depth: depth + 1) }
+    nodes += graph.nodeCount
+    for id in graph.valueIDs where graph.useCount(id) > 0 { add(graph.constant(id)) }
+    for id in graph.nodeIDs(where: { Graph.multipliesMatrices($0.name) }) {
+      if let node = graph[id] { macs = saturating(macs, graph.macs(node)) }
+    }
+    for node in graph.controlFlowNodes {
+      let inner = node.op.subgraphs.map { count($0, depth: depth + 1) }
       macs = saturating(macs, inner.max() ?? 0)
     }
     return macs
@@ -55,13 +54,24 @@ private struct CostCounter {
 }
 
 extension Graph {
+  private static let products: Set<String> = [
+    "Conv", "ConvInteger", "QLinearConv", "ConvTranspose", "DeformConv", "MatMul", "MatMulInteger", "QLinearMatMul",
+    "Gemm",
+    "LSTM", "GRU", "RNN", "Attention",
+  ]
+
+  /// Whether `macs` of an operator of that name can be above 0.
+  static func multipliesMatrices(_ name: String) -> Bool { products.contains(name) }
+
   /// Multiply-accumulates of one node, symbolic dimensions as 1; 0 where the operator multiplies no matrices.
   public func macs(_ node: Node) -> Int {
     func dims(_ index: Int) -> [Int] {
       index < node.inputs.count ? node.inputs[index].map { sizes($0) } ?? [] : []
     }
+    let name = Swift.type(of: node.op).name
+    guard Self.multipliesMatrices(name) else { return 0 }
     let output = node.outputs.first.map { sizes($0) } ?? []
-    switch Swift.type(of: node.op).name {
+    switch name {
     case "Conv", "ConvInteger": return product(output + dims(1).dropFirst())
     case "QLinearConv": return product(output + dims(3).dropFirst())
     case "ConvTranspose": return product(dims(0) + dims(1).dropFirst())

@@ -10,7 +10,9 @@ extension Graph {
 
   /// The operator and node that compute a value, where it is of that type.
   func producer<Op: Operator>(_ id: ValueID?, _: Op.Type) -> (op: Op, node: Node)? {
-    guard let node = producer(id), let op = node.op as? Op else { return nil }
+    guard let id, case .node(let producer, _) = self[id].definition, operatorType(producer) == Op.self,
+      let node = self[producer], let op = node.op as? Op
+    else { return nil }
     return (op, node)
   }
 
@@ -21,7 +23,7 @@ extension Graph {
 
   /// The reader of a value, where there is exactly one and it is no output of the graph.
   func soleReader(_ id: ValueID) -> Node? {
-    guard useCount(id) == 1, let user = users(id).first else { return nil }
+    guard useCount(id) == 1, let user = users(id, limit: 1).first else { return nil }
     return self[user]
   }
 
@@ -71,7 +73,7 @@ extension Graph {
   /// Why a value cannot disappear into a fusion: it has other readers, or is an output. Nil where it can.
   func reasonToKeep(_ id: ValueID, _ what: String) -> String? {
     if isOutput(id) { return "\(what) is an output of the graph" }
-    let readers = users(id).count
+    let readers = readerCount(id)
     return readers > 1 ? "\(what) has \(readers) readers" : nil
   }
 }

@@ -16,30 +16,14 @@ public enum Outcome: Sendable {
 public protocol RewriteRule: Sendable {
   associatedtype Root
   static var name: String { get }
+  /// Whether operators of that type can be the root: asked once for each type, with an operator as it is by default. Nodes
+  /// of other types are never looked at.
+  static func isRoot(_ op: any Operator) -> Bool
   func rewrite(_ op: Root, at node: Node, in graph: Graph) -> Outcome
 }
 
-/// Whether operators of a type can be the root of a rule, found out once for each type: most rules are about few types,
-/// and the nodes of all others need not be looked at.
-struct RootMatch {
-  private let conforms: (any Operator) -> Bool
-  private var known: [ObjectIdentifier: Bool] = [:]
-  private var last: (type: ObjectIdentifier, answer: Bool)?
-
-  init(_ conforms: @escaping (any Operator) -> Bool) { self.conforms = conforms }
-
-  mutating func isRoot(_ type: any Operator.Type) -> Bool {
-    let id = ObjectIdentifier(type)
-    if let last, last.type == id { return last.answer }
-    let answer = known[id] ?? conforms(type.init())
-    known[id] = answer
-    last = (id, answer)
-    return answer
-  }
-}
-
 extension RewriteRule {
-  var rootMatch: RootMatch { RootMatch { $0 is Root } }
+  public static func isRoot(_ op: any Operator) -> Bool { op is Root }
 
   func outcome(_ node: Node, in graph: Graph) -> Outcome {
     guard let op = node.op as? Root else { return .noMatch }
@@ -54,10 +38,12 @@ public struct RulePass: Pass {
   var keepsRoundings = false
   public init(_ rule: any RewriteRule) { self.rule = rule }
   public var name: String { Swift.type(of: rule).name }
+  private func isRoot(_ op: any Operator) -> Bool { Swift.type(of: rule).isRoot(op) }
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
-    var match = rule.rootMatch
-    var work = Worklist(graph.nodeIDs { match.isRoot($0) }, limit: graph.nodeIndexLimit)
+    let ids = graph.nodeIDs { isRoot($0.init()) }
+    guard !ids.isEmpty else { return }
+    var work = Worklist(ids, limit: graph.nodeIndexLimit)
     var applied = 0
     // Rules shrink graphs; the bound only stops a rule that undoes itself.
     let limit = 16 * graph.nodeCount + 1024
@@ -82,14 +68,14 @@ public struct RulePass: Pass {
     var near: [NodeID] = []
     for value in made {
       if let producer = graph.producer(value) { near.append(producer.id) }
-      for user in graph.users(value).prefix(64) {
+      for user in graph.users(value, limit: 64) {
         near.append(user)
-        for output in graph[user]?.outputs ?? [] { near += graph.users(output).prefix(16) }
+        for output in graph[user]?.outputs ?? [] { near += graph.users(output, limit: 16) }
       }
     }
     for input in old.inputs {
       guard let input, graph.constant(input) == nil else { continue }
-      near += graph.users(input).prefix(64)
+      near += graph.users(input, limit: 64)
       if let producer = graph.producer(input) { near.append(producer.id) }
     }
     return near

@@ -11,6 +11,8 @@ public struct FuseActivation: RewriteRule {
 
   public init(forCodes: Bool = false) { self.forCodes = forCodes }
 
+  public static func isRoot(_ op: any Operator) -> Bool { op is any ActivationOperator || op is Clip }
+
   public func rewrite(_ op: any ElementwiseOperator, at node: Node, in graph: Graph) -> Outcome {
     guard let activation = activation(op, node, graph), let input = node.input(0), let producer = graph.producer(input),
       var target = producer.op as? any FusesActivation, target.activation.isNone, producer.outputs.count == 1,

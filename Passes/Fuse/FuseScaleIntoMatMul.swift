@@ -8,6 +8,8 @@ public struct FuseScaleIntoMatMul: RewriteRule {
   public static let name = "fuse-scale-into-mat-mul"
   public init() {}
 
+  public static func isRoot(_ op: any Operator) -> Bool { op is MatMul || op is Mul || op is Div }
+
   public func rewrite(_ op: any Operator, at node: Node, in graph: Graph) -> Outcome {
     switch op {
     case let op as MatMul: return scaleOperand(op, node, graph)

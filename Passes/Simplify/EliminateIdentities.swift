@@ -8,6 +8,17 @@ public struct EliminateIdentities: RewriteRule {
   public static let name = "eliminate-identities"
   public init() {}
 
+  public static func isRoot(_ op: any Operator) -> Bool {
+    switch op {
+    case is any IdempotentOperator, is any BinaryNumberOperator, is any ReshapingOperator, is Identity, is Expand,
+      is Cast,
+      is CastLike, is Concat, is Sum, is Max, is Min, is Mean, is Split, is Transpose, is Slice, is Pad, is Clip,
+      is AveragePool, is MaxPool:
+      true
+    default: Swift.type(of: op).name == "Dropout"
+    }
+  }
+
   public func rewrite(_ op: any Operator, at node: Node, in graph: Graph) -> Outcome {
     guard let output = node.outputs.first, node.outputs.dropFirst().allSatisfy({ graph.useCount($0) == 0 }),
       let kept = source(op, node, graph)

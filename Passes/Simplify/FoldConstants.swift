@@ -136,7 +136,7 @@ private struct Folding {
     var visited: Set<ValueID> = []
     while let next = pending.popLast() {
       // What very many nodes read is hardly freed by this one, and finding out would take long.
-      guard let id = next, visited.insert(id).inserted, visited.count < 4096, graph.users(id).count < 1024,
+      guard let id = next, visited.insert(id).inserted, visited.count < 4096, graph.readerCount(id) < 1024,
         !isReadOutside(id, graph)
       else { continue }
       if graph.constant(id) != nil {

@@ -10,6 +10,8 @@ public struct SimplifyShapeArithmetic: RewriteRule {
   public static let name = "simplify-shape-arithmetic"
   public init() {}
 
+  public static func isRoot(_ op: any Operator) -> Bool { op is Reshape || op is Transpose }
+
   public func rewrite(_ op: any Operator, at node: Node, in graph: Graph) -> Outcome {
     guard let input = node.input(0), let output = node.outputs.first else { return .noMatch }
     switch op {

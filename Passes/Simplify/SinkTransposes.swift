@@ -10,9 +10,11 @@ public struct SinkTransposes: RewriteRule {
   public static let name = "sink-transposes"
   public init() {}
 
+  public static func isRoot(_ op: any Operator) -> Bool { op is any ElementwiseOperator || op is Concat }
+
   public func rewrite(_ op: any Operator, at node: Node, in graph: Graph) -> Outcome {
-    guard op is any ElementwiseOperator || op is Concat, node.outputs.count == 1,
-      let rank = graph.rank(node.outputs[0]), rank > 1, let permutation = commonPermutation(node, graph, rank: rank)
+    guard node.outputs.count == 1, let rank = graph.rank(node.outputs[0]), rank > 1,
+      let permutation = commonPermutation(node, graph, rank: rank), Self.isRoot(op)
     else { return .noMatch }
     var patch = Patch(at: node.id, note: "moved Transpose behind \(Swift.type(of: op).qualifiedName)")
     var operands: [Patch.Operand?] = []

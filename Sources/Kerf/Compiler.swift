@@ -91,17 +91,19 @@ public enum Compiler {
     let inputTypes = graph.inputs.map { graph.type($0) }
     let inputs = inputTypes.map(\.description)
     let outputs = graph.outputs.map { graph.type($0).description }
-    let report = try optimize(&graph, options, &warnings)
+    var choices: [KernelChoice] = []
+    let report = try optimize(&graph, options, costs, &warnings, &choices)
     // Before lowering, so that the graph's weights can go as soon as they are packed.
     let kept = options.keepsGraph ? try exported(graph) : []
     options.progress?("lower", nil)
-    let lowered: LoweredModel
+    var lowered: LoweredModel
     do throws(Diagnostic) {
       if options.verifyEach { try graph.verify() }
-      lowered = try lower(graph, bounds: options.bounds, costs: costs)
+      lowered = try lower(consume graph, bounds: options.bounds, costs: costs)
     } catch {
       throw KerfError(error, file: source.path)
     }
+    lowered.choices = choices + lowered.choices
     warnings += try warning(
       lowered.fallbacks.map { "\($0.node): \($0.reason)" }, "run by reference evaluation, which is slow", options)
     var full = CompileReport(pipeline: report, lowered, source, options, warnings)
@@ -130,7 +132,7 @@ public enum Compiler {
     var writer = BundleWriter()
     writer.program = lowered.program
     writer.weights = lowered.weightSection
-    writer.report = try [UInt8](encoder.encode(report))
+    writer.report = try report.stored()
     writer.metadata = try [UInt8](
       encoder.encode(
         BundleMetadata(

@@ -1,13 +1,16 @@
 import Calibration
 import IR
+import Lowering
 import Passes
 import Runtime
 import Synchronization
 
 extension Compiler {
-  /// Runs the passes that the options ask for. Returns what they did.
+  /// Runs the passes that the options ask for. Returns what they did. `costs` say which layers gain from codes, which is
+  /// noted in `choices`.
   static func optimize(
-    _ graph: inout Graph, _ options: CompileOptions, _ warnings: inout [String]
+    _ graph: inout Graph, _ options: CompileOptions, _ costs: any KernelCosts, _ warnings: inout [String],
+    _ choices: inout [KernelChoice]
   ) throws -> PipelineReport {
     let settings = passOptions(options)
     var report = try optimizeFloat(&graph, options)
@@ -23,13 +26,17 @@ extension Compiler {
     let settingsAfter = settings.after(report)
     switch mode {
     case .int8 where options.openSamples != nil:
-      return report.followed(by: try quantizeOnSamples(&graph, options, settingsAfter, &warnings))
+      return report.followed(
+        by: try quantizeOnSamples(&graph, options, costs, settingsAfter, &warnings, &choices))
     case .int8, .int8Dynamic:
       if mode == .int8 {
         warnings.append("without --samples activations get their ranges in each run, as with --quantize int8-dynamic")
       }
-      let plan = QuantizationPlan(graph, keepFloat: options.keepFloat)
-      try warnIfEmpty(plan.layers.isEmpty, options, &warnings)
+      try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).layers.isEmpty, options, &warnings)
+      let search = options.refusesSlower ? precisionSearch(graph, options, costs) : nil
+      choices += search?.choices ?? []
+      let plan = QuantizationPlan(
+        graph, keepFloat: options.keepFloat, exceptions: search?.dynamicExceptions() ?? [:])
       let passes = Pipelines.dynamic(plan, LayerWeights.all(plan, graph))
       return report.followed(by: try run(passes, on: &graph, settingsAfter))
     case .int8Weights, .int4Weights:
@@ -86,17 +93,31 @@ extension Compiler {
 
   /// Measures what will be quantized, decides, and does it.
   private static func quantizeOnSamples(
-    _ graph: inout Graph, _ options: CompileOptions, _ settings: PassOptions, _ warnings: inout [String]
+    _ graph: inout Graph, _ options: CompileOptions, _ costs: any KernelCosts, _ settings: PassOptions,
+    _ warnings: inout [String], _ choices: inout [KernelChoice]
   ) throws -> PipelineReport {
     let isEmpty = QuantizationPlan(graph, keepFloat: options.keepFloat).layers.isEmpty
     try warnIfEmpty(isEmpty, options, &warnings)
     guard !isEmpty else { return try run(Pipeline([]), on: &graph, settings) }
     var quantizer = try quantizer(graph, options)
-    let pipeline = try quantizer.pipeline()
+    let pipeline = try quantizer.pipeline(costs)
     warnings += quantizer.warnings
+    choices += quantizer.choices
     graph = quantizer.graph
     let last = try run(pipeline, on: &graph, settings)
     return quantizer.report?.followed(by: last) ?? last
+  }
+
+  /// What layers cost in float and on codes, for the target.
+  static func precisionSearch(
+    _ graph: Graph, _ options: CompileOptions, _ costs: any KernelCosts,
+    exceptions: [NodeID: QuantizationPlan.Exception] = [:]
+  ) -> PrecisionSearch {
+    options.progress?("compare codes with float", nil)
+    return PrecisionSearch(graph, PrecisionCosts(isaMask: options.target.isaMask), costs) { more in
+      QuantizationPlan(
+        graph, keepFloat: options.keepFloat, exceptions: exceptions.merging(more) { first, _ in first })
+    }
   }
 
   /// A quantizer of a float graph with the samples of the options.

@@ -1,5 +1,6 @@
 import Calibration
 import IR
+import Lowering
 import Passes
 import Runtime
 
@@ -11,6 +12,8 @@ struct Quantizer {
   let feed: SampleFeed
   let options: CompileOptions
   private(set) var warnings: [String] = []
+  /// Layers for which codes were compared with float.
+  private(set) var choices: [KernelChoice] = []
   /// Passes that have already run on `graph`.
   private(set) var report: PipelineReport?
   let checks: QuantizationChecks
@@ -27,9 +30,20 @@ struct Quantizer {
     checks = try QuantizationChecks(graph, feed, options)
   }
 
-  /// The passes that quantize `graph`. `equalizing`: channels between layers are evened out first.
-  mutating func pipeline() throws -> Pipeline {
+  /// The passes that quantize `graph`. `costs` say which layers are faster in float: those stay so.
+  mutating func pipeline(_ costs: any KernelCosts) throws -> Pipeline {
     try calibrate(equalizing: true)
+    if options.refusesSlower {
+      let search = Compiler.precisionSearch(graph, options, costs, exceptions: exceptions)
+      exceptions.merge(search.exceptions()) { first, _ in first }
+      choices = search.choices
+      if plan().layers.isEmpty {
+        let what = "no layer is faster on codes than in float: none is quantized (--allow-slower does it nevertheless)"
+        if options.strict { throw KerfError("--strict: \(what)") }
+        warnings.append(what)
+        return passes(plan(), options.calibration ?? .mse)
+      }
+    }
     let method = try chooseMethod()
     try roundWeights(plan()) { (quantizer) throws in try quantizer.quality(quantizer.exceptions, method) }
     try holdFloor(method)

@@ -169,8 +169,13 @@ public final class Session {
     return graph.flatMap { $0.inputs.first.map($0.type) }
   }
 
-  /// Another session on the same weights, for another thread.
-  public func fork() throws -> Session { try Session(model, options, nil) }
+  /// Another session on the same weights, for another thread. `maxMemory`: bytes that its arena and buffers may take; nil
+  /// for the limit of this one.
+  public func fork(maxMemory: Int? = nil) throws -> Session {
+    var options = options
+    options.maxMemory = maxMemory ?? options.maxMemory
+    return try Session(model, options, nil)
+  }
 
   // MARK: Running
 
@@ -189,7 +194,8 @@ public final class Session {
     } catch {
       // The runtime refuses sizes outside the bounds; their names are in the metadata, which is read only now.
       for (value, port) in zip(values, inputs) { try port.checkBounds(value?.tensor?.shape ?? []) }
-      throw KerfError(error.description)
+      guard case .memory = error, options.maxMemory != nil else { throw KerfError(error.description) }
+      throw KerfError(error.description, notes: ["--max-memory sets the limit"])
     }
     return try model.outputs.indices.map { try result($0) }
   }

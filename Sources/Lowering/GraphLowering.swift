@@ -13,7 +13,7 @@ final class GraphLowering {
     let type: ElementType
   }
 
-  let graph: Graph
+  private(set) var graph: Graph
   let builder: ProgramBuilder
   let record: LoweringRecord
   let costs: any KernelCosts
@@ -29,27 +29,42 @@ final class GraphLowering {
   private let bounds: [String: ClosedRange<Int>]
 
   init(
-    _ graph: Graph, weights: WeightStore, record: LoweringRecord, costs: any KernelCosts, depth: Int = 0,
+    _ graph: consuming Graph, weights: WeightStore, record: LoweringRecord, costs: any KernelCosts, depth: Int = 0,
     bounds: [String: ClosedRange<Int>] = [:]
   ) {
     self.bounds = bounds
-    self.graph = graph
     self.record = record
     self.costs = costs
     self.depth = depth
     builder = ProgramBuilder(weights: weights)
     placements = Array(repeating: [], count: graph.valueCount)
+    self.graph = graph
   }
 
   /// The program of the whole graph. Throws where something can be neither lowered nor evaluated by the host.
   func lower() throws(Diagnostic) -> Program {
     try addInputs()
-    for node in graph.orderedNodes where !covered.contains(node.id) { try lower(node) }
+    for id in graph.nodeIDs() where !covered.contains(id) {
+      guard let node = graph[id] else { continue }
+      try lower(node)
+      letGo(weightsOf: node)
+    }
     for (value, name) in zip(graph.outputs, graph.outputNames) {
       let slot = try isTensor(value) ? slot(value, type: element(value)) : hostSlot(value)
       builder.program.outputs.append(Port(name: name.bytes, slot: slot))
     }
     return builder.program
+  }
+
+  /// Frees large constants once they are packed: nothing asks for them again. Those that lie in a file leave memory until
+  /// they are read again.
+  private func letGo(weightsOf node: Node) {
+    let isPacked = node.op is any FusesActivation
+    for input in node.inputs {
+      guard let input, let storage = graph.constant(input)?.storage, storage.bytes.count >= 1 << 16 else { continue }
+      storage.setAside()
+      if isPacked, graph.useCount(input) == 1 { graph.forgetConstant(input) }
+    }
   }
 
   // MARK: Inputs

@@ -13,21 +13,22 @@ public struct KernelCandidate: Hashable, Sendable {
   }
 }
 
-/// A layer that more than one kernel can compute.
+/// A layer that can be computed in several ways.
 public struct KernelQuestion {
   /// ONNX names of the nodes that it stands for.
   public let layer: String
-  /// Everything that the time of its kernels depends on: operator, dimensions, attributes, types.
+  /// Everything that the time depends on: operator, dimensions, attributes, types.
   public let shape: String
   /// At least two.
   public let candidates: [KernelCandidate]
-  /// The layer and nothing else, between images that are channels last; every dimension is a number.
-  public let sample: () throws(Diagnostic) -> Graph
+  /// The layer and nothing else, as the candidate of that index has it; every dimension is a number.
+  public let sample: (Int) throws(Diagnostic) -> Graph
 
   public init(
-    layer: String, shape: String, candidates: [KernelCandidate], sample: @escaping () throws(Diagnostic) -> Graph
+    _ node: Node, _ shape: String, _ candidates: [KernelCandidate],
+    sample: @escaping (Int) throws(Diagnostic) -> Graph
   ) {
-    self.layer = layer
+    layer = node.names.map(\.description).joined(separator: " + ")
     self.shape = shape
     self.candidates = candidates
     self.sample = sample
@@ -68,15 +69,16 @@ public struct TabulatedCosts: KernelCosts {
   }
 }
 
-/// Always the kernel of that name, to see what it does.
+/// The kernel of that name where there is one, to see what it does; else as the table says.
 public struct FixedKernel: KernelCosts {
   let kernel: String
 
   public init(_ kernel: String) { self.kernel = kernel }
 
   public func answer(_ question: KernelQuestion) -> KernelAnswer {
-    let winner = question.candidates.firstIndex { $0.kernel == kernel } ?? 0
-    return KernelAnswer(winner: winner, microseconds: question.candidates.map { _ in nil }, source: .table)
+    let table = TabulatedCosts().answer(question)
+    let winner = question.candidates.firstIndex { $0.kernel == kernel } ?? table.winner
+    return KernelAnswer(winner: winner, microseconds: table.microseconds, source: .table)
   }
 }
 
@@ -96,15 +98,8 @@ public struct KernelChoice: Sendable {
 }
 
 extension GraphLowering {
-  /// The candidate to take, which is noted for the report. A single one is no question.
-  func choose(
-    _ candidates: [KernelCandidate], _ node: Node, shape: @autoclosure () -> String,
-    sample: @escaping () throws(Diagnostic) -> Graph
-  ) -> Int {
-    guard candidates.count > 1 else { return 0 }
-    let question = KernelQuestion(
-      layer: node.names.map(\.description).joined(separator: " + "), shape: shape(), candidates: candidates,
-      sample: sample)
+  /// The candidate to take, which is noted for the report.
+  func choose(_ question: KernelQuestion) -> Int {
     let answer = costs.answer(question)
     record.choices.append(KernelChoice(question, answer))
     return answer.winner

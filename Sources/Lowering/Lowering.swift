@@ -5,7 +5,7 @@ import IR
 /// a host call. `bounds` are those of symbolic dimensions; the program refuses inputs outside. `costs` decide where several
 /// kernels fit. Throws an internal error where the graph is not what the verifier promises.
 public func lower(
-  _ graph: Graph, bounds: [String: ClosedRange<Int>] = [:], costs: any KernelCosts = TabulatedCosts()
+  _ graph: consuming Graph, bounds: [String: ClosedRange<Int>] = [:], costs: any KernelCosts = TabulatedCosts()
 ) throws(Diagnostic) -> LoweredModel {
   let weights = WeightStore()
   let record = LoweringRecord()

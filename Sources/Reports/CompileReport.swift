@@ -279,6 +279,25 @@ extension CompileReport {
     return [UInt8](try encoder.encode(self))
   }
 
+  /// The JSON that bundles store. Layers are encoded a few thousand at a time: the encoder holds a tree of all it is given,
+  /// which for a million layers would take more memory than the model.
+  public func stored(layersAtATime count: Int = 4096) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    var frame = self
+    frame.layers = []
+    let whole = try encoder.encode(frame)
+    // No text can hold this: its quotes would be escaped.
+    guard !layers.isEmpty, let place = whole.range(of: Data("\"layers\":[]".utf8)) else { return [UInt8](whole) }
+    var result = [UInt8](whole[..<(place.upperBound - 1)])
+    for start in stride(from: 0, to: layers.count, by: count) {
+      if start > 0 { result.append(UInt8(ascii: ",")) }
+      let piece = try encoder.encode(Array(layers[start..<min(start + count, layers.count)]))
+      result += piece.dropFirst().dropLast()
+    }
+    return result + whole[(place.upperBound - 1)...]
+  }
+
   public init(json: [UInt8]) throws { self = try JSONDecoder().decode(CompileReport.self, from: Data(json)) }
 
   /// The same without times, as bundles store it: those that decided between kernels stay, whichever compilation measured

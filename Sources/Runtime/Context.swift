@@ -48,19 +48,19 @@ public final class Context {
   /// Runs on tensors, in the order of `model.inputs`. After a first run with the same shapes this allocates nothing,
   /// except in host calls.
   public func run(_ inputs: [TensorView]) throws(RuntimeError) {
-    hasRun = false
-    try checkCount(inputs.count)
-    for index in inputs.indices { try set(index, inputs[index]) }
-    try model.checkWeights()
-    try executor.run()
-    hasRun = true
+    try run(inputs.count) { (index) throws(RuntimeError) in try set(index, inputs[index]) }
   }
 
   /// Runs on tensors and host values.
   public func run(_ inputs: [HostArgument]) throws(RuntimeError) {
+    try run(inputs.count) { (index) throws(RuntimeError) in try set(index, inputs[index]) }
+  }
+
+  /// `set` gives the executor an input.
+  private func run(_ count: Int, _ set: (Int) throws(RuntimeError) -> Void) throws(RuntimeError) {
     hasRun = false
-    try checkCount(inputs.count)
-    for index in inputs.indices { try set(index, inputs[index]) }
+    try checkCount(count)
+    for index in 0..<count { try set(index) }
     try model.checkWeights()
     try executor.run()
     hasRun = true

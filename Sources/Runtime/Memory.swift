@@ -50,7 +50,7 @@ final class MemoryBudget {
   func take(_ bytes: UInt64, giving given: UInt64 = 0) throws(RuntimeError) {
     guard bytes <= limit, used - given <= limit - bytes else {
       throw .memory(
-        "\(bytes) bytes are needed on top of \(used - given), more than the limit of \(limit); raise the memory limit")
+        "the run needs \(bytes) bytes on top of \(used - given), more than the limit of \(limit) bytes")
     }
     used += bytes
   }

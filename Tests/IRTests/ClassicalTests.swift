@@ -49,6 +49,43 @@ import Testing
     }
   }
 
+  /// Two trees of one node each that test feature 0, and two leaves for each. ONNX-ML version 5.
+  static func indexedTrees(_ mode: UInt8 = 0) -> [(String, AttributeValue)] {
+    [
+      ("tree_roots", .ints([0, 1])), ("nodes_featureids", .ints([0, 0])), ("nodes_modes", .tensor(Tensor([mode, 0]))),
+      ("nodes_splits", .tensor(Tensor([Float(2), 1]))), ("nodes_truenodeids", .ints([0, 2])),
+      ("nodes_trueleafs", .ints([1, 1])), ("nodes_falsenodeids", .ints([1, 3])), ("nodes_falseleafs", .ints([1, 1])),
+      ("leaf_targetids", .ints([0, 0, 0, 0])), ("leaf_weights", .tensor(Tensor([Float(10), 20, 1, 2]))),
+    ]
+  }
+
+  @Test func treesByIndex() throws {
+    // Rows [1, 2] and [3, 4]: leaves 10 and 1, then 20 and 2.
+    #expect(try run(op("TreeEnsemble", Self.indexedTrees()), [x])[0] == Tensor([Float(11), 22], shape: [2, 1]))
+    for (function, expected) in [(Int64(0), [5.5, 11]), (1, [11, 22]), (2, [1, 2]), (3, [10, 20])] as [(Int64, [Float])]
+    {
+      let aggregated = Self.indexedTrees() + [("aggregate_function", .int(function))]
+      #expect(try run(op("TreeEnsemble", aggregated), [x])[0].floats == expected)
+    }
+    let targets = Self.indexedTrees() + [("n_targets", .int(2)), ("leaf_targetids", .ints([0, 1, 1, 1]))]
+    #expect(try run(op("TreeEnsemble", targets), [x])[0].floats == [10, 1, 0, 22])
+    // The first tree asks for members of a set.
+    let members = Self.indexedTrees(6) + [("membership_values", .tensor(Tensor([Float(3), 7, .nan])))]
+    #expect(try run(op("TreeEnsemble", members), [x])[0].floats == [21, 12])
+  }
+
+  @Test func treesByIndexThatAreNone() throws {
+    func refusal(_ name: String, _ value: AttributeValue) -> String? {
+      message { _ = try run(try op("TreeEnsemble", Self.indexedTrees() + [(name, value)]), [x]) }
+    }
+    #expect(refusal("tree_roots", .ints([2])) == "there is no node 2")
+    #expect(refusal("nodes_modes", .tensor(Tensor([UInt8(9), 0]))) == "there is no node mode 9")
+    #expect(refusal("nodes_featureids", .ints([0])) == "the lists that describe nodes differ in length")
+    #expect(refusal("leaf_targetids", .ints([0])) == "the lists that describe leaves differ in length")
+    #expect(refusal("nodes_featureids", .ints([0, 2])) != nil)
+    #expect(refusal("nodes_falsenodeids", .ints([4, 3])) != nil)
+  }
+
   @Test func linearModels() throws {
     let regressor = try op("LinearRegressor", [("coefficients", .floats([1, 10])), ("intercepts", .floats([0.5]))])
     #expect(try run(regressor, [x])[0].floats == [21.5, 43.5])
@@ -72,6 +109,30 @@ import Testing
     let poly = vectors + [("kernel_type", .string(Array("POLY".utf8)))]
     #expect(try run(op("SVMRegressor", poly), [x])[0].floats == [-2.5, -6.5])
     #expect(throws: Diagnostic.self) { try run(try op("SVMRegressor", poly), [counting([2, 3])]) }
+  }
+
+  @Test func classesBySupportVectors() throws {
+    let near = Tensor([Float(3), 1, 1, 3], shape: [2, 2])
+    let vectors: [(String, AttributeValue)] = [
+      ("coefficients", .floats([1, -1])), ("rho", .floats([0.5])), ("support_vectors", .floats([1, 0, 0, 1])),
+      ("vectors_per_class", .ints([1, 1])), ("classlabels_strings", Self.words(["a", "b"])),
+    ]
+    // The decision of the only pair is 0.5 + x0 - x1.
+    let votes = try run(op("SVMClassifier", vectors), [near], outputs: 2)
+    #expect(votes[0].strings == [[97], [98]] && votes[1].floats == [-2.5, 2.5, 1.5, -1.5])
+    let scaled = vectors + [("prob_a", .floats([-1])), ("prob_b", .floats([0]))]
+    let probabilities = try run(op("SVMClassifier", scaled), [near], outputs: 2)[1].floats
+    for (actual, expected) in zip(probabilities, [0.92414, 0.07586, 0.18243, 0.81757] as [Float]) {
+      #expect(abs(actual - expected) < 0.01)
+    }
+    let linear: [(String, AttributeValue)] = [
+      ("coefficients", .floats([1, 0, 0, 1])), ("rho", .floats([0.5])), ("classlabels_ints", .ints([7, 8])),
+    ]
+    let scores = try run(op("SVMClassifier", linear), [x], outputs: 2)
+    #expect(scores[0] == longs([8, 8]) && scores[1].floats == [1.5, 2.5, 3.5, 4.5])
+    #expect(throws: Diagnostic.self) { try run(try op("SVMClassifier", vectors), [counting([2, 3])], outputs: 2) }
+    let short = vectors + [("vectors_per_class", .ints([1]))]
+    #expect(throws: Diagnostic.self) { try run(try op("SVMClassifier", short), [near], outputs: 2) }
   }
 
   @Test func encoders() throws {

@@ -106,6 +106,12 @@ import Testing
     let longer = try runValues(SequenceInsert(), [list, items[1], .tensor(Tensor(scalar: Int64(0)))])[0]
     #expect(longer == .sequence([items[1]] + items, of: .tensor(.float32, [.unknown])))
     #expect(try runValues(SequenceErase(), [longer, .tensor(Tensor(scalar: Int64(0)))])[0] == list)
+    #expect(try runValues(SequenceConstruct(), items)[0] == .sequence(items, of: .tensor(.float32, [.unknown])))
+    #expect(throws: Diagnostic.self) { try runValues(SequenceConstruct(), [items[0], .tensor(longs([1]))]) }
+    #expect(try runValues(SequenceEmpty(), [])[0] == .sequence([], of: .tensor(.float32, nil)))
+    var empty = SequenceEmpty()
+    empty.type = .string
+    #expect(try runValues(empty, [])[0] == .sequence([], of: .tensor(.string, nil)))
     #expect(try runValues(ConcatFromSequence(), [list])[0].tensor?.floats == [0, 0, 1])
     guard
       case .sequence(let parts, _) = try runValues(

@@ -112,6 +112,11 @@ import Testing
     #expect(try run(norm, [Tensor([Float(3), 4], shape: [1, 1, 1, 2])])[0].floats == [5])
     #expect(try run(GlobalAveragePool(), [x])[0] == Tensor([Float(4)], shape: [1, 1, 1, 1]))
     #expect(try run(GlobalMaxPool(), [x])[0].floats == [8])
+    let planes = Tensor([Float(3), -4, 1, 0], shape: [1, 2, 2, 1])
+    #expect(try run(GlobalLpPool(), [planes])[0] == Tensor([Float(5), 1], shape: [1, 2, 1, 1]))
+    var sums = GlobalLpPool()
+    sums.p = 1
+    #expect(try run(sums, [planes])[0].floats == [7, 1])
     var unpool = MaxUnpool()
     unpool.window.kernelShape = [2]
     unpool.window.strides = [2]

@@ -30,6 +30,8 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
     Unary(Softsign(), [1, -3], [0.5, -0.75]), Unary(Gelu(), [0, 20, -20], [0, 20, 0]),
     Unary(Elu(), [3, -1000], [3, -1]), Unary(Celu(), [3, -1000], [3, -1]),
     Unary(ThresholdedRelu(), [0.5, 1, 1.5], [0, 0, 1.5]), Unary(Swish(), [0, 100], [0, 100]),
+    Unary(Selu(), [1, -1000], [1.050701, -1.7580993]), Unary(Sin(), [0, 0.5235988], [0, 0.5]),
+    Unary(Cos(), [0, 1.0471976], [1, 0.5]), Unary(Tanh(), [0, 0.5493061, -1000], [0, 0.5, -1]),
     Unary(Tan(), [0, 0.7853982], [0, 1]), Unary(Atan(), [0, 1], [0, 0.7853982]),
     Unary(Asin(), [0, 1], [0, 1.5707964]), Unary(Acos(), [1, 0], [0, 1.5707964]),
     Unary(Sinh(), [0, 1], [0, 1.1752012]), Unary(Cosh(), [0, 1], [1, 1.5430806]),
@@ -114,6 +116,8 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
     #expect(try run(Equal(), [a, b])[0] == bools([true, false, false]))
     #expect(try run(Less(), [b, a])[0] == bools([false, false, true]))
     #expect(try run(GreaterOrEqual(), [a, b])[0] == bools([true, false, true]))
+    #expect(try run(Greater(), [a, b])[0] == bools([false, false, true]))
+    #expect(try run(LessOrEqual(), [b, a])[0] == bools([true, false, true]))
     #expect(
       try run(Equal(), [Tensor(strings: [[1], [2]], shape: [2]), Tensor(strings: [[1]], shape: [1])])[0]
         == bools([true, false]))
@@ -154,5 +158,14 @@ private func bools(_ values: [Bool]) -> Tensor { Tensor(values) }
     #expect(throws: Diagnostic.self) { try run(Clip(), [f32([1]), f32([1, 2])]) }
     #expect(try run(PRelu(), [f32([-1, 2, -3, 4], [2, 2]), f32([10, 100])])[0].floats == [-10, 2, -30, 4])
     #expect(throws: Diagnostic.self) { try run(PRelu(), [f32([1]), f32([1, 2])]) }
+  }
+
+  @Test func gatedUnits() throws {
+    // Swish with this factor is a step.
+    var op = SwiGLU()
+    op.alpha = 1000
+    #expect(try run(op, [f32([-1, 0, 2]), f32([5, 6, 7])])[0].floats == [0, 0, 14])
+    #expect(throws: Diagnostic.self) { try run(op, [f32([1, 2]), f32([1])]) }
+    #expect(throws: Diagnostic.self) { try run(op, [f32([1]), Tensor([1.0])]) }
   }
 }

@@ -170,6 +170,21 @@ import Testing
       } != nil)
   }
 
+  @Test func centreCropsAndPads() throws {
+    #expect(
+      try run(CenterCropPad(), [counting([3, 2]), longs([1, 4])])[0] == Tensor([Float(0), 2, 3, 0], shape: [1, 4]))
+    var rows = CenterCropPad()
+    rows.axes = [0]
+    #expect(try run(rows, [counting([4, 1]), longs([1])])[0].floats == [1])
+    #expect(throws: Diagnostic.self) { try run(rows, [counting([4, 1]), longs([1, 1])]) }
+  }
+
+  @Test func identityGivesBackAnything() throws {
+    #expect(try run(Identity(), [counting([2, 1])])[0] == counting([2, 1]))
+    let list = Datum.sequence([.tensor(longs([1]))], of: .tensor(.int64, [1]))
+    #expect(try runValues(Identity(), [list])[0] == list)
+  }
+
   @Test func masksAndSelections() throws {
     var eye = EyeLike()
     eye.diagonal = 1

@@ -26,7 +26,7 @@ import Testing
   }
 
   @Test func findsWrongUses() throws {
-    #expect(try message { $0.values[0].users.removeLast() } == "the readers of value 'x' are recorded wrongly")
+    #expect(try message { $0.unlist(0, at: ValueID(0)) } == "the readers of value 'x' are recorded wrongly")
   }
 
   @Test func findsAReaderBeforeTheDefinition() throws {
@@ -35,6 +35,7 @@ import Testing
       guard let node = graph.nodes[last] else { return }
       graph.unlink(NodeID(last))
       graph.nodes.removeLast()
+      graph.kinds.removeLast()
       graph.next.removeLast()
       graph.previous.removeLast()
       graph.link(node, before: graph.firstNode)

@@ -104,15 +104,20 @@ private func convolutionCase(
 
 @Sendable func convolutionCases() -> [KernelCase] {
   var random = TestRandom(3)
-  return convolutionShapes.enumerated().map { index, s in
+  return convolutionShapes.enumerated().flatMap { index, s in
     let sizes = (Int64(s.oc), Int64(s.c / s.groups), Int64(s.kernel.0), Int64(s.kernel.1), Int64(s.groups))
-    return convolutionCase(
+    let madeWhileRunning = convolutionCase(
+      s, index + 1, &random,
+      packed: { w in .f32(w, [s.oc, s.c / s.groups, s.kernel.0, s.kernel.1]) },
+      attributes: [.integer(s.groups), .integer(s.oc)])
+    let constant = convolutionCase(
       s, index, &random,
       packed: { w in
         .packed(kerf_pack_conv2d_f32_size(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4)) {
           kerf_pack_conv2d_f32(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4, w, $0)
         }
       }, attributes: [.integer(s.groups), .integer(s.oc)])
+    return [constant, madeWhileRunning]
   }
 }
 

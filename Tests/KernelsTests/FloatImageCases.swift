@@ -46,8 +46,7 @@ private func transposedSums(_ s: ConvolutionShape, _ oh: Int, _ ow: Int, _ x: [F
     (.init(h: 9, w: 9, c: 40, oc: 36, pads: (1, 1, 1, 1)), 0), (.init(n: 0, h: 3, w: 3, c: 2, oc: 2), 0),
     (.init(h: 3, w: 3, c: 0, oc: 2, stride: (2, 2)), 0), (.init(h: 2, w: 2, c: 900, oc: 5, stride: (2, 2)), 0),
   ]
-  return shapes.enumerated().map { index, entry in
-    let (s, extra) = entry
+  return shapes.flatMap { s, extra in
     let oh = max(0, (s.h - 1) * s.stride.0 + (s.kernel.0 - 1) * s.dilation.0 + 1 - s.pads.0 - s.pads.2) + extra
     let ow = max(0, (s.w - 1) * s.stride.1 + (s.kernel.1 - 1) * s.dilation.1 + 1 - s.pads.1 - s.pads.3) + extra
     let x = random.floats(s.n * s.h * s.w * s.c)
@@ -58,10 +57,13 @@ private func transposedSums(_ s: ConvolutionShape, _ oh: Int, _ ow: Int, _ x: [F
     let packed = TestTensor.packed(
       kerf_pack_conv_transpose2d_f32_size(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4)
     ) { kerf_pack_conv_transpose2d_f32(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4, w, $0) }
-    return KernelCase(
-      name: s.label, inputs: [.f32(x, [s.n, s.h, s.w, s.c]), packed, .f32(bias, [s.oc])],
-      attributes: s.geometry + [.integer(s.groups), .integer(s.oc), 1, 0.0, 0.0],
-      outputs: [.f32(y, [s.n, oh, ow, s.oc])], absolute: 1e-4)
+    let madeWhileRunning = TestTensor.f32(w, [s.c, s.oc / s.groups, s.kernel.0, s.kernel.1])
+    return [packed, madeWhileRunning].map { weights in
+      KernelCase(
+        name: s.label, inputs: [.f32(x, [s.n, s.h, s.w, s.c]), weights, .f32(bias, [s.oc])],
+        attributes: s.geometry + [.integer(s.groups), .integer(s.oc), 1, 0.0, 0.0],
+        outputs: [.f32(y, [s.n, oh, ow, s.oc])], absolute: 1e-4)
+    }
   }
 }
 

@@ -29,6 +29,27 @@ private func complaint(_ nodes: [[UInt8]], opset: Int64 = 17) -> String {
         """)
   }
 
+  @Test func everythingUnsupportedIsSaidAtOnce() {
+    let nodes = [
+      Proto.node("Quux", ["x"], ["a"], name: "n1"), Proto.node("Gelu", ["x"], ["b"], name: "n2"),
+      // Behind a node that is missing.
+      Proto.node("ThresholdedRelu", ["a"], ["c"], [Proto.attribute("alhpa", float: 1)], name: "n3"),
+      Proto.node("Add", ["b", "c"], ["y"], name: "n4"),
+    ]
+    do throws(ImportError) {
+      _ = try importBytes(Proto.simple(nodes))
+      Issue.record("accepted")
+    } catch {
+      #expect(
+        error.diagnostics.map(\.message) == [
+          "1 operator is not supported: Quux 'n1'",
+          "Gelu 'n2': the operator exists from opset 20 on, the model imports 17",
+          "ThresholdedRelu 'n3': there is no attribute 'alhpa'",
+        ])
+      #expect(error.diagnostics[1].notes == ["export the model with opset 20 or newer"])
+    }
+  }
+
   @Test func unknownAttributesComeWithTheNearest() {
     let near = Proto.node("LeakyRelu", ["x"], ["y"], [Proto.attribute("alhpa", float: 1)])
     #expect(

@@ -1,5 +1,6 @@
 import Glibc
 import IR
+import TestSupport
 import Testing
 
 @testable import ONNX

@@ -1,5 +1,6 @@
 import COnnx
 import IR
+import TestSupport
 import Testing
 
 @testable import ONNX

@@ -5,11 +5,16 @@ import IR
 public enum GeneratedInputs {
   /// - Parameters:
   ///   - ports: the model's inputs.
-  ///   - limit: bytes one input may take.
-  /// - Throws: `KerfError` where the fixed dimensions of an input ask for more.
+  ///   - limit: bytes that all inputs together may take.
+  /// - Throws: `KerfError` where the fixed dimensions of the inputs ask for more.
   public static func values(for ports: [PortDescription], limit: Int = 1 << 32) throws -> [Datum?] {
     var generator = SplitMix64(seed: 0x4B45_5246)
-    return try ports.map { try value($0, limit, &generator) }
+    var rest = limit
+    return try ports.map { port in
+      let value = try value(port, rest, &generator)
+      rest -= value.tensor?.byteCount ?? 0
+      return value
+    }
   }
 
   private static func value(_ port: PortDescription, _ limit: Int, _ generator: inout SplitMix64) throws -> Datum {
@@ -20,8 +25,9 @@ public enum GeneratedInputs {
         max(bytes, count) <= limit
       else {
         throw KerfError(
-          "a generated value for input '\(printable(port.name))' (\(printable(port.type))) would take more than \(limit) bytes",
-          notes: ["give one with --inputs"])
+          "a generated value for input '\(printable(port.name))' (\(printable(port.type))) would take more than the "
+            + "\(limit) bytes left",
+          notes: ["give one with --inputs, or raise --max-memory"])
       }
       return .tensor(tensor(type.element, shape, count, &generator))
     case .sequence(let element): return .sequence([], of: element)
@@ -32,12 +38,22 @@ public enum GeneratedInputs {
 
   static func tensor(_ type: ElementType, _ shape: [Int], _ count: Int, _ generator: inout SplitMix64) -> Tensor {
     switch type.arithmetic {
+    case .float where type == .float32: return floats(shape, count, &generator)
     case .float: return Tensor(wide: (0..<count).map { _ in Float(generator.unit(bits: 24)) }, type, shape)
     case .double: return Tensor(wide: (0..<count).map { _ in generator.unit(bits: 53) }, type, shape)
     case .string: return Tensor(strings: Array(repeating: [], count: count), shape: shape)
     case .complex: return complex(type, shape, count, &generator)
     case .signed, .unsigned, .bool: return Tensor(wide: Array(repeating: Int64(1), count: count), type, shape)
     }
+  }
+
+  private static func floats(_ shape: [Int], _ count: Int, _ generator: inout SplitMix64) -> Tensor {
+    let storage = TensorStorage(byteCount: count * 4) { target in
+      for index in 0..<count {
+        target.storeBytes(of: Float(generator.unit(bits: 24)), toByteOffset: index * 4, as: Float.self)
+      }
+    }
+    return Tensor(.float32, shape, storage: storage) ?? Tensor([Float]())
   }
 
   private static func complex(

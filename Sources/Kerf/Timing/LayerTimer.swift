@@ -25,10 +25,12 @@ final class LayerTimer {
     others = Buffer(bytes)
   }
 
-  /// Nanoseconds of the fastest run of each program, which run in turn, so that other load on the machine meets all; nil
+  /// Nanoseconds of the fastest run of each candidate; these run in turn, so that other load on the machine meets all. Nil
   /// where the deadline (monotonic nanoseconds) leaves too little time. One thread.
-  func nanoseconds(_ graph: Graph, costs: [any KernelCosts], deadline: UInt64) throws -> [Double]? {
-    let layers = try costs.map { try Layer(graph, $0) }
+  func nanoseconds(_ question: KernelQuestion, deadline: UInt64) throws -> [Double]? {
+    let layers = try question.candidates.enumerated().map { index, candidate in
+      try Layer(question.sample(index), FixedKernel(candidate.kernel))
+    }
     return try fastest(layers, deadline)
   }
 

@@ -31,9 +31,8 @@ final class MeasuredCosts: KernelCosts {
 
   func answer(_ question: KernelQuestion) -> KernelAnswer {
     let table = TabulatedCosts().answer(question)
-    let names = question.candidates.map(\.kernel)
-    guard let times = times(question.shape, names, question.sample) else { return table }
-    let microseconds = names.map { times.figures[$0] }
+    guard let times = times(question) else { return table }
+    let microseconds = question.candidates.map { times.figures[$0.kernel] }
     var winner = table.winner
     if let best = microseconds.indices.min(by: { microseconds[$0] ?? .infinity < microseconds[$1] ?? .infinity }),
       let fastest = microseconds[best], let tabulated = microseconds[winner], fastest < tabulated * Self.clearly
@@ -44,17 +43,15 @@ final class MeasuredCosts: KernelCosts {
   }
 
   /// Figures of the cache where they are complete, else new ones; nil where there is no time left.
-  private func times(
-    _ shape: String, _ kernels: [String], _ sample: () throws(Diagnostic) -> Graph
-  ) -> (figures: TimingCache.Times, source: KernelAnswer.Source)? {
-    let key = "\(shape); beside \(timer.otherBytes >> 20) MiB"
+  private func times(_ question: KernelQuestion) -> (figures: TimingCache.Times, source: KernelAnswer.Source)? {
+    let key = "\(question.shape); beside \(timer.otherBytes >> 20) MiB"
+    let kernels = question.candidates.map(\.kernel)
     if let known = cache[key], kernels.allSatisfy({ known[$0] != nil }) {
       return (known, measured.contains(key) ? .measured : .cached)
     }
     options.progress?("measure kernels", nil)
     let start = csystem_now()
-    let found = try? timer.nanoseconds(
-      sample(), costs: kernels.map { FixedKernel($0) }, deadline: start &+ remaining)
+    let found = try? timer.nanoseconds(question, deadline: start &+ remaining)
     remaining -= min(remaining, csystem_now() - start)
     guard let found else {
       unanswered.insert(key)

@@ -20,9 +20,7 @@ struct BenchCommand: ParsableCommand {
   var seconds = 2.0
 
   @OptionGroup var inputs: InputOptions
-  @OptionGroup var custom: CustomOperatorOptions
-  @OptionGroup var strictness: StrictOption
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var opening: OpeningOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -31,10 +29,10 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let opened = try OpenedModel(model, threads: threads.count, custom: custom, strict: strictness.strict)
+    let opened = try opening.open(model)
     let values = try inputs.values(opened.session.inputs)
     let result = try Benchmark.run(
-      model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: threads.count,
+      model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: opening.threads.count,
       seconds: seconds)
     if json.json { return try Console.json(result) }
     try Console.result(

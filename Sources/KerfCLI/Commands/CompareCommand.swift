@@ -22,15 +22,13 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var samples: SampleOptions
   @OptionGroup var inputs: InputOptions
-  @OptionGroup var custom: CustomOperatorOptions
-  @OptionGroup var strictness: StrictOption
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var opening: OpeningOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func run() throws {
-    let a = try OpenedModel(first, threads: threads.count, custom: custom, strict: strictness.strict).session
-    let b = try OpenedModel(second, threads: threads.count, custom: custom, strict: strictness.strict).session
+    let a = try opening.open(first).session
+    let b = try opening.open(second).session
     let set = try openSamples(samples.samples, inputs.inputs, for: a.inputs)
     let progress = Progress("compare", quiet: verbosity.quiet)
     let result = try Comparison.run(a, b, set) { progress.show($0, of: set.count) }

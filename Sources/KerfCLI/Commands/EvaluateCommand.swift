@@ -32,9 +32,7 @@ struct EvaluateCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var inputs: InputOptions
-  @OptionGroup var custom: CustomOperatorOptions
-  @OptionGroup var strictness: StrictOption
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var opening: OpeningOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -43,7 +41,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let session = try OpenedModel(model, threads: threads.count, custom: custom, strict: strictness.strict).session
+    let session = try opening.open(model).session
     let set = try openSamples(samples.samples, inputs.inputs, for: session.inputs)
     let progress = Progress("evaluate", quiet: verbosity.quiet)
     let result = try Evaluation.run(

@@ -25,9 +25,7 @@ struct ProfileCommand: ParsableCommand {
   var top: Int?
 
   @OptionGroup var inputs: InputOptions
-  @OptionGroup var custom: CustomOperatorOptions
-  @OptionGroup var strictness: StrictOption
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var opening: OpeningOptions
   @OptionGroup var json: JSONOption
 
   func validate() throws {
@@ -70,8 +68,8 @@ struct ProfileCommand: ParsableCommand {
   }
 
   func run() throws {
-    let session = try OpenedModel(model, threads: threads.count, custom: custom, strict: strictness.strict).session
-    let peak = session.peakGFLOPS() * Double(threads.count)
+    let session = try opening.open(model).session
+    let peak = session.peakGFLOPS() * Double(opening.threads.count)
     let steps = try session.profile(try inputs.values(session.inputs), runs: runs)
     let total = steps.reduce(0) { $0 + $1.milliseconds }
     var shown = steps.map { step in
@@ -86,7 +84,8 @@ struct ProfileCommand: ParsableCommand {
     }
     if json.json {
       return try Console.json(
-        Report(model: model, threads: threads.count, runs: runs, totalMS: total, peakGFLOPS: peak, steps: shown))
+        Report(model: model, threads: opening.threads.count, runs: runs, totalMS: total, peakGFLOPS: peak, steps: shown)
+      )
     }
     var rows = [["step", "ms", "share", "MACs", "GFLOP/s", "of peak", "bytes", "kernel", "nodes"]]
     for step in shown {

@@ -45,9 +45,7 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("Memory that one run may take, as 2GB or 512MiB.", valueName: "size"))
   var maxMemory: ByteSize?
 
-  @OptionGroup var custom: CustomOperatorOptions
-  @OptionGroup var strictness: StrictOption
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var opening: OpeningOptions
   @OptionGroup var json: JSONOption
   @OptionGroup var verbosity: VerbosityOptions
 
@@ -60,27 +58,39 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let isTrial = samples.samples == nil && inputs.inputs.isEmpty
-    let opened = try OpenedModel(
-      model, threads: threads.count, custom: custom, maxMemory: maxMemory?.bytes ?? (isTrial ? trialMemory : nil),
-      strict: strictness.strict)
+    let opened = try opening.open(model, maxMemory: maxMemory?.bytes ?? (isTrial ? trialMemory(weights: 0) : nil))
     let session = opened.session
     if verbosity.verbose { Console.line("loaded in \(Format.milliseconds(opened.loadMilliseconds))") }
-    session.timeLimit = timeout ?? (isTrial ? 8 : nil)
+    session.timeLimit = timeout
     let results: [Datum]
     if let path = samples.samples {
       results = try runSamples(path, session)
     } else {
-      results = try session.run(try inputs.values(session.inputs))
+      results = isTrial ? try runTrial(session) : try session.run(try inputs.values(session.inputs))
     }
     let files = try outputs.map { try OutputFiles.write(results, to: $0) }
     try report(results, session.outputs, files)
   }
 
-  /// Bytes that a run on generated inputs may take: enough for models of the file's size, not for one that grows
-  /// without end.
-  private var trialMemory: Int {
+  /// Bytes that a run on generated inputs may take, these included: enough for models of the file's size, or with such
+  /// weights beside it, not for one that grows without end.
+  private func trialMemory(weights: Int) -> Int {
     let size = (try? FileManager.default.attributesOfItem(atPath: model)[.size] as? Int) ?? 0
-    return (80 << 20) + 12 * size
+    return (80 << 20) + max(12 * size, weights)
+  }
+
+  private func runTrial(_ session: Session) throws -> [Datum] {
+    let limit = maxMemory?.bytes ?? trialMemory(weights: session.weightsBytes)
+    let values = try GeneratedInputs.values(for: session.inputs, limit: limit)
+    let taken = values.reduce(0) { $0 + ($1?.tensor?.byteCount ?? 0) }
+    let trial = try session.fork(maxMemory: limit - taken)
+    trial.timeLimit = timeout ?? 8
+    do {
+      return try trial.run(values)
+    } catch var error as KerfError where session.inputs.contains(where: { $0.dims.contains(nil) }) {
+      error.notes.append("the inputs are generated, with 1 for every free dimension: give some with --inputs")
+      throw error
+    }
   }
 
   private func runSamples(_ path: String, _ session: Session) throws -> [Datum] {

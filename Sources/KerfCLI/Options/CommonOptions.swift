@@ -71,6 +71,17 @@ struct StrictOption: ParsableArguments {
   var strict = false
 }
 
+/// How a model is opened, for commands that run one.
+struct OpeningOptions: ParsableArguments {
+  @OptionGroup var custom: CustomOperatorOptions
+  @OptionGroup var strictness: StrictOption
+  @OptionGroup var threads: ThreadOptions
+
+  func open(_ path: String, maxMemory: Int? = nil) throws -> OpenedModel {
+    try OpenedModel(path, threads: threads.count, custom: custom, maxMemory: maxMemory, strict: strictness.strict)
+  }
+}
+
 /// Cores that this process may use, two threads of one core counted once.
 enum PhysicalCores {
   static let count: Int = {

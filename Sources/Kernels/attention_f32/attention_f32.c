@@ -278,7 +278,7 @@ int kerf_run_attention(const kerf_call *call, const kerf_attention_isa *isa) {
   j.values = j.keys + p->batch * p->key_heads * key_floats(p);
   j.slots = j.values + p->batch * p->key_heads * value_floats(p);
   const double work = (double)(p->batch * p->heads) * (double)p->length * (double)p->total * (double)(p->size + p->value_size);
-  kerf_pool *pool = work > 2e6 ? call->pool : NULL;
+  kerf_pool *pool = kerf_pool_for(call, work / KERF_F32_RATE);
   kerf_parallel(pool, pack_head, &j, p->batch * p->key_heads);
   kerf_parallel(pool, run_slot, &j, slot_count(p));
   return KERF_OK;

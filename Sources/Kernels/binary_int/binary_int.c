@@ -47,11 +47,7 @@ static void binary_row(void *context, int64_t y, const int64_t *x, int64_t n) {
 int kerf_run_binary_int_portable(const kerf_call *c) {
   const kerf_tensor *y = c->outputs[0];
   kerf_nest nest;
-  kerf_nest_start(&nest, y);
-  kerf_nest_add(&nest, c->inputs[0], y);
-  kerf_nest_add(&nest, c->inputs[1], y);
-  kerf_nest_collapse(&nest);
-  int last = nest.rank - 1;
+  int last = kerf_nest_broadcast(&nest, c, 2);
   job j = {.a = c->inputs[0]->data, .b = c->inputs[1]->data, .y = y->data, .type = y->type};
   j.row = (kerf_binary_row){c->attrs[0].i, nest.strides[0][last], nest.strides[1][last], &j.status};
   kerf_nest_run(&nest, c->pool, 16384, binary_row, &j);

@@ -96,6 +96,13 @@ static void walk_range(void *context, int64_t begin, int64_t end) {
   }
 }
 
+int kerf_nest_broadcast(kerf_nest *nest, const kerf_call *c, int count) {
+  kerf_nest_start(nest, c->outputs[0]);
+  for (int i = 0; i < count; i++) kerf_nest_add(nest, c->inputs[i], c->outputs[0]);
+  kerf_nest_collapse(nest);
+  return nest->rank - 1;
+}
+
 void kerf_nest_run(const kerf_nest *nest, kerf_pool *pool, int64_t grain, kerf_row_fn row, void *context) {
   int64_t total = 1;
   for (int d = 0; d < nest->rank; d++) total *= nest->dims[d];

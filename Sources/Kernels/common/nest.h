@@ -24,6 +24,9 @@ void kerf_nest_collapse(kerf_nest *nest);
 bool kerf_nest_add(kerf_nest *nest, const kerf_tensor *operand, const kerf_tensor *y);
 /// A nest over y's dims with no operands.
 void kerf_nest_start(kerf_nest *nest, const kerf_tensor *y);
+/// The collapsed nest over the output with the first `count` inputs as operands, whose shapes were checked. Gives its
+/// last axis.
+int kerf_nest_broadcast(kerf_nest *nest, const kerf_call *c, int count);
 /// Calls `row` for all elements, in parallel pieces of at least `grain` elements.
 void kerf_nest_run(const kerf_nest *nest, kerf_pool *pool, int64_t grain, kerf_row_fn row, void *context);
 /// y[dense] = x[strided] for elements of `width` bytes (1, 2, 4, 8); one operand.

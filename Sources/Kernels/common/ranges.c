@@ -1,6 +1,8 @@
 #include "tensors.h"
 
 #define MAX_PIECES 64
+/// Roughly what the work of a grain takes.
+#define GRAIN_NANOSECONDS 6000.0
 
 typedef struct ranges {
   kerf_range_fn range;
@@ -19,6 +21,7 @@ void kerf_ranges(kerf_pool *pool, int64_t n, int64_t grain, kerf_range_fn range,
   if (n <= 0) return;
   if (grain < 1) grain = 1;
   int64_t pieces = n / grain;
+  pool = kerf_pool_worth(pool, (double)pieces * GRAIN_NANOSECONDS);
   if (pieces > MAX_PIECES) pieces = MAX_PIECES;
   if (pieces <= 1 || pool == NULL) {
     range(context, 0, n);

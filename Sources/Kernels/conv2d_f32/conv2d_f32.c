@@ -1,5 +1,5 @@
-// CONV2D_F32: x[N,H,W,C], packed weights, bias[OC], residual -> y[N,OH,OW,OC]; geometry, groups, OC, activation,
-// residual mode. ONNX: Conv 1-22, channels last.
+// CONV2D_F32: x[N,H,W,C], weights packed or [OC,C/groups,KH,KW], bias[OC], residual -> y[N,OH,OW,OC]; geometry, groups,
+// OC, activation, residual mode. ONNX: Conv 1-22, channels last.
 //
 // A matrix product whose rows are the windows of the output pixels. Nothing is gathered: a row is the addresses of its
 // taps in x, of zeros for taps in the padding. Where taps have few channels, the taps of a filter row are taken as one
@@ -98,6 +98,10 @@ static kerf_strips strips_of(const conv *v) {
   return s;
 }
 
+static uint64_t filter_bytes(const conv *v) {
+  return kerf_pack_conv2d_f32_size(v->oc, v->group_c, v->g.kh, v->g.kw, v->groups);
+}
+
 int kerf_prepare_conv2d_f32(const kerf_call *call, uint64_t *scratch_bytes) {
   conv v;
   kerf_act act;
@@ -108,14 +112,16 @@ int kerf_prepare_conv2d_f32(const kerf_call *call, uint64_t *scratch_bytes) {
   KERF_TRY(kerf_check_typed(y, KERF_F32));
   KERF_TRY(read(call, &v));
   KERF_TRY(kerf_check_windows(x, y, &v.g, false));
-  KERF_TRY(kerf_check_packed(call->inputs[1], kerf_pack_conv2d_f32_size(v.oc, v.group_c, v.g.kh, v.g.kw, v.groups)));
+  const int64_t filter[] = {v.oc, v.group_c, v.g.kh, v.g.kw};
+  uint64_t packed;
+  KERF_TRY(kerf_check_filter(call->inputs[1], filter_bytes(&v), filter, &packed));
   if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, v.oc));
   KERF_TRY(kerf_read_act(call, 12, &act));
   KERF_TRY(kerf_check_residual(call, 15, kerf_input(call, 3), y));
   uint64_t bytes;
   KERF_REQUIRE(spare_bytes(&v, &bytes), KERF_BAD_ATTR);
   const kerf_strips s = strips_of(&v);
-  *scratch_bytes = bytes + kerf_strips_scratch(&s, call->pool);
+  *scratch_bytes = packed + bytes + kerf_strips_scratch(&s, call->pool);
   return KERF_OK;
 }
 
@@ -139,6 +145,16 @@ static void copy_line(void *context, int64_t line) {
   memset(to + left + width, 0, (size_t)(v->g.pr * v->c) * sizeof *to);
 }
 
+/// The packed weights; those made while running are packed into the scratch, which then begins behind them.
+static const char *packed_filter(const kerf_call *call, const conv *v, char **scratch) {
+  const kerf_tensor *w = call->inputs[1];
+  if (w->type == KERF_PACKED) return w->data;
+  char *packed = *scratch;
+  kerf_pack_conv2d_f32(v->oc, v->group_c, v->g.kh, v->g.kw, v->groups, w->data, packed);
+  *scratch += kerf_align(filter_bytes(v));
+  return packed;
+}
+
 int kerf_run_conv2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   conv v;
   uint64_t bytes = 0;
@@ -146,25 +162,27 @@ int kerf_run_conv2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   const kerf_tensor *bias = kerf_input(call, 2), *residual = kerf_input(call, 3);
   const float *x = call->inputs[0]->data;
   if (v.pixels == 0 || !spare_bytes(&v, &bytes)) return KERF_OK;
+  char *scratch = call->scratch;
+  const char *weights = packed_filter(call, &v, &scratch);
   if (v.is_copied) {
-    copy p = {&v, x, call->scratch};
+    copy p = {&v, x, (float *)scratch};
     kerf_parallel(kerf_pool_for(call, (double)bytes / 20), copy_line, &p, v.n * v.ph);
-    x = call->scratch;
+    x = p.y;
   } else if (bytes) {
-    memset(call->scratch, 0, bytes);
+    memset(scratch, 0, bytes);
   }
-  v.zeros = call->scratch;
+  v.zeros = (float *)scratch;
   kerf_strips s = strips_of(&v);
   s.epilogue.residual_mode = (int)kerf_int(call, 15);
   KERF_TRY(kerf_read_act(call, 12, &s.epilogue.act));
   const uint64_t group_bytes = kerf_pack_gemm_f32_size(v.k, v.group_oc);
   for (int64_t i = 0; i < v.groups; i++) {
     v.x = x + i * v.group_c;
-    s.b = (const float *)((const char *)call->inputs[1]->data + group_bytes * (uint64_t)i);
+    s.b = (const float *)(weights + group_bytes * (uint64_t)i);
     s.y = (float *)call->outputs[0]->data + i * v.group_oc;
     s.epilogue.bias = bias ? (const float *)bias->data + i * v.group_oc : NULL;
     s.epilogue.residual = residual ? (const float *)residual->data + i * v.group_oc : NULL;
-    kerf_strips_run(&s, isa, (char *)call->scratch + bytes, call->pool);
+    kerf_strips_run(&s, isa, scratch + bytes, call->pool);
   }
   return KERF_OK;
 }

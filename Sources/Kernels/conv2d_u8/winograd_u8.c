@@ -131,6 +131,6 @@ void kerf_winograd_u8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratc
   j.p = make_plan(g->m / (s->oh * s->ow), s->oh, s->ow, s->c, g->n);
   j.memory = j.zero + j.p.zero_bytes;
   memset(j.zero, s->zero, (size_t)j.p.zero_bytes);
-  const bool large = (double)g->m * (double)g->n * (double)g->k > 2e6;
-  kerf_parallel(large ? pool : NULL, run_slot, &j, j.p.slots);
+  const double work = (double)g->m * (double)g->n * (double)g->k;
+  kerf_parallel(kerf_pool_worth(pool, work / (2 * KERF_U8_RATE)), run_slot, &j, j.p.slots);
 }

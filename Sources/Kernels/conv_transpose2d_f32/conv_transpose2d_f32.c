@@ -1,5 +1,5 @@
-// CONV_TRANSPOSE2D_F32: x[N,H,W,C], packed weights, bias[OC] -> y[N,OH,OW,OC]; geometry, groups, OC, activation.
-// ONNX: ConvTranspose 1-22.
+// CONV_TRANSPOSE2D_F32: x[N,H,W,C], weights packed or [C,OC/groups,KH,KW], bias[OC] -> y[N,OH,OW,OC]; geometry, groups,
+// OC, activation. ONNX: ConvTranspose 1-22.
 //
 // Output pixels whose coordinates leave the same remainders when divided by the strides (a phase) use the same taps:
 // each phase is a convolution with stride 1 over those taps alone.
@@ -95,6 +95,10 @@ static int plan(const deconv *v, const kerf_pool *pool, layout *l) {
   return KERF_OK;
 }
 
+static uint64_t filter_bytes(const deconv *v) {
+  return kerf_pack_conv_transpose2d_f32_size(v->c, v->group_oc, v->g.kh, v->g.kw, v->groups);
+}
+
 int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_bytes) {
   deconv v;
   layout l;
@@ -105,12 +109,13 @@ int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_b
   KERF_TRY(kerf_check_typed(call->inputs[0], KERF_F32));
   KERF_TRY(kerf_check_typed(call->outputs[0], KERF_F32));
   KERF_TRY(read(call, &v));
-  const uint64_t bytes = kerf_pack_conv_transpose2d_f32_size(v.c, v.group_oc, v.g.kh, v.g.kw, v.groups);
-  KERF_TRY(kerf_check_packed(call->inputs[1], bytes));
+  const int64_t filter[] = {v.c, v.group_oc, v.g.kh, v.g.kw};
+  uint64_t packed;
+  KERF_TRY(kerf_check_filter(call->inputs[1], filter_bytes(&v), filter, &packed));
   if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, v.oc));
   KERF_TRY(kerf_read_act(call, 12, &act));
   KERF_TRY(plan(&v, call->pool, &l));
-  *scratch_bytes = l.taps + l.rows + l.zeros + l.result + l.product;
+  *scratch_bytes = packed + l.taps + l.rows + l.zeros + l.result + l.product;
   return KERF_OK;
 }
 
@@ -161,9 +166,8 @@ static void scatter_row(void *context, int64_t line) {
 }
 
 static void run_phase(const kerf_call *call, phase *p, const kerf_strips *group, int64_t a, int64_t b, const layout *l,
-                      const kerf_gemm_isa *isa) {
+                      char *scratch, const kerf_gemm_isa *isa) {
   const deconv *v = p->v;
-  char *scratch = call->scratch;
   tap *taps = (tap *)scratch;
   int64_t *rows = (int64_t *)(scratch + l->taps);
   float *result = (float *)(scratch + l->taps + l->rows + l->zeros);
@@ -181,6 +185,16 @@ static void run_phase(const kerf_call *call, phase *p, const kerf_strips *group,
   kerf_parallel(kerf_pool_for(call, (double)(s.m * s.n) * 0.2), scatter_row, &to, v->n * p->rows);
 }
 
+/// The packed weights; those made while running are packed into the scratch, which then begins behind them.
+static const char *packed_filter(const kerf_call *call, const deconv *v, char **scratch) {
+  const kerf_tensor *w = call->inputs[1];
+  if (w->type == KERF_PACKED) return w->data;
+  char *packed = *scratch;
+  kerf_pack_conv_transpose2d_f32(v->c, v->group_oc, v->g.kh, v->g.kw, v->groups, w->data, packed);
+  *scratch += kerf_align(filter_bytes(v));
+  return packed;
+}
+
 int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   deconv v;
   layout l;
@@ -188,18 +202,20 @@ int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   KERF_TRY(plan(&v, call->pool, &l));
   if (kerf_count(call->outputs[0]) == 0) return KERF_OK;
   const float *x = call->inputs[0]->data, *bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
-  float *zeros = (float *)((char *)call->scratch + l.taps + l.rows);
+  char *scratch = call->scratch;
+  const char *weights = packed_filter(call, &v, &scratch);
+  float *zeros = (float *)(scratch + l.taps + l.rows);
   memset(zeros, 0, l.zeros);
   kerf_strips s = {0};
   KERF_TRY(kerf_read_act(call, 12, &s.epilogue.act));
   const uint64_t one = kerf_pack_gemm_f32_size(v.taps * v.group_c, v.group_oc);
   for (int64_t i = 0; i < v.groups; i++) {
     phase p = {.v = &v, .x = x + i * v.group_c, .zeros = zeros};
-    s.b = (const float *)((const char *)call->inputs[1]->data + one * (uint64_t)i);
+    s.b = (const float *)(weights + one * (uint64_t)i);
     s.y = (float *)call->outputs[0]->data + i * v.group_oc;
     s.epilogue.bias = bias ? bias + i * v.group_oc : NULL;
     for (int64_t a = 0; a < kerf_min(v.g.sh, v.oh); a++)
-      for (int64_t b = 0; b < kerf_min(v.g.sw, v.ow); b++) run_phase(call, &p, &s, a, b, &l, isa);
+      for (int64_t b = 0; b < kerf_min(v.g.sw, v.ow); b++) run_phase(call, &p, &s, a, b, &l, scratch, isa);
   }
   return KERF_OK;
 }

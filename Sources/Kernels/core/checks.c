@@ -51,6 +51,16 @@ int kerf_check_packed(const kerf_tensor *t, uint64_t bytes) {
   return bytes && t->rank == 1 && (uint64_t)t->dims[0] == bytes ? KERF_OK : KERF_BAD_SHAPE;
 }
 
+int kerf_check_filter(const kerf_tensor *t, uint64_t bytes, const int64_t dims[4], uint64_t *scratch_bytes) {
+  *scratch_bytes = 0;
+  if (t->type == KERF_PACKED) return kerf_check_packed(t, bytes);
+  KERF_TRY(kerf_check_typed(t, KERF_F32));
+  KERF_REQUIRE(bytes && t->rank == 4, KERF_BAD_SHAPE);
+  for (int i = 0; i < 4; i++) KERF_REQUIRE(t->dims[i] == dims[i], KERF_BAD_SHAPE);
+  *scratch_bytes = kerf_align(bytes);
+  return KERF_OK;
+}
+
 int kerf_check_counts(const kerf_call *call, int least, int most, int outputs, int attributes) {
   KERF_REQUIRE(call->input_count >= least && call->input_count <= most, KERF_BAD_COUNT);
   KERF_REQUIRE(call->output_count == outputs && call->attr_count == attributes, KERF_BAD_COUNT);

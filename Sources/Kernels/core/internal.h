@@ -48,6 +48,9 @@ int kerf_check_vector(const kerf_tensor *t, int32_t type, int64_t n);
 bool kerf_same_shape(const kerf_tensor *a, const kerf_tensor *b);
 /// A KERF_PACKED tensor of exactly `bytes` bytes; 0 bytes (a size out of range) is refused.
 int kerf_check_packed(const kerf_tensor *t, uint64_t bytes);
+/// The same, or float32 [d0,d1,KH,KW] as ONNX stores a filter: made while running, it is packed into the scratch by each
+/// run. Sets the bytes that takes.
+int kerf_check_filter(const kerf_tensor *t, uint64_t bytes, const int64_t dims[4], uint64_t *scratch_bytes);
 
 /// The number of inputs is within [least, most] (missing ones count as absent), of outputs and attributes exact; none
 /// of the pointers is NULL.
@@ -94,9 +97,9 @@ int kerf_read_act(const kerf_call *call, int at, kerf_act *act);
 /// Residual mode at attrs[at] against the residual tensor (NULL: absent), whose shape must be y's.
 int kerf_check_residual(const kerf_call *call, int at, const kerf_tensor *residual, const kerf_tensor *y);
 
-/// The pool when the work (in nanoseconds, roughly) is worth waking threads for, else NULL.
+/// The pool when the work (in nanoseconds, roughly) is worth splitting, else NULL.
 static inline kerf_pool *kerf_pool_for(const kerf_call *call, double nanoseconds) {
-  return nanoseconds >= 20000 ? call->pool : NULL;
+  return kerf_pool_worth(call->pool, nanoseconds);
 }
 
 #endif

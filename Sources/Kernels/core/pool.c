@@ -1,14 +1,34 @@
-// The thread pool: a static partition of 0 ..< count over the workers and the calling thread.
+// The thread pool: 0 ..< count in equal shares, one for each worker and the calling thread; whoever is done with its share
+// takes from the ends of the others'.
 //
-// A waiting thread spins for a few microseconds, then yields for a while, then sleeps on a condition variable: an idle
-// pool uses no processor time. A pool that is busy (nested use, or another caller) makes the caller run serially.
+// So the caller never waits for a worker that has not begun: one that wakes late, or whose processor does something
+// else, finds its share done. Which thread runs an index has no influence on results.
+//
+// Threads start with the first job. A waiting worker spins for a while, since steps of a model follow each other closely,
+// then sleeps on a condition variable: an idle pool uses no processor time. A pool that is busy (nested use, or another
+// caller) makes the caller run serially.
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
 #include "../include/kerf_kernels.h"
 
-enum { KERF_POOL_MAX = 256, KERF_SPINS = 400, KERF_YIELDS = 60, KERF_STACK_BYTES = 2 << 20 };
+enum {
+  KERF_POOL_MAX = 256,
+  KERF_STACK_BYTES = 2 << 20,
+  // Rounds of spinning: about 100 µs, as a yield takes longer than a pause.
+  KERF_ROUNDS = 60,
+  KERF_PAUSES = 30,
+};
+
+// Nanoseconds of work that are worth splitting among workers that are awake, that are worth waking them for, and of many
+// pieces of work together.
+static const double AWAKE = 8000, ASLEEP = 60000, MISSED = 200000;
+
+/// What is left of a share: begin in the lower half, end in the upper one, in units of a job. A cache line of its own.
+typedef struct share {
+  _Alignas(64) uint64_t range;
+} share;
 
 typedef struct worker {
   kerf_pool *pool;
@@ -17,16 +37,21 @@ typedef struct worker {
 
 struct kerf_pool {
   int threads;
-  uint32_t epoch;    // incremented for every job
-  uint32_t pending;  // workers that have not finished the job
-  int busy, stop, sleeping, caller_sleeps;
+  int busy, started;
+  // The job. Written while `gate` is 0.
   kerf_task_fn task;
   void *context;
-  int64_t count;
+  int64_t count, unit;  // indices; indices of a unit
+  /// Bit 0: workers may join. The rest: how many are in the job, times 2.
+  _Alignas(64) uint64_t gate;
+  uint32_t epoch;  // incremented for every job
+  int stop, sleeping, caller_sleeps;
+  int64_t missed;  // nanoseconds of work that nobody was woken for
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
   pthread_t ids[KERF_POOL_MAX];
   worker workers[KERF_POOL_MAX];
+  share shares[KERF_POOL_MAX];
 };
 
 static inline void relax(void) {
@@ -37,70 +62,126 @@ static inline void relax(void) {
 #endif
 }
 
-/// Spins until *value differs from `old` (or, with `equal`, until it is `old`); 0 when it gave up.
-static int spin(const uint32_t *value, uint32_t old, int equal) {
-  for (int i = 0; i < KERF_SPINS + KERF_YIELDS; i++) {
-    if ((__atomic_load_n(value, __ATOMIC_ACQUIRE) == old) == equal) return 1;
-    if (i < KERF_SPINS) relax(); else sched_yield();
+/// Takes a unit from the begin or the end of a share; -1 where it is empty.
+static int64_t take(share *s, int from_end) {
+  uint64_t old = __atomic_load_n(&s->range, __ATOMIC_RELAXED);
+  for (;;) {
+    const uint32_t begin = (uint32_t)old, end = (uint32_t)(old >> 32);
+    if (begin >= end) return -1;
+    const uint64_t rest = from_end ? old - ((uint64_t)1 << 32) : old + 1;
+    if (__atomic_compare_exchange_n(&s->range, &old, rest, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+      return from_end ? (int64_t)end - 1 : (int64_t)begin;
   }
-  return 0;
 }
 
-static void run_share(kerf_pool *p, int index) {
-  // 128-bit products: any count is fine.
-  const int64_t begin = (int64_t)((__int128)p->count * index / p->threads);
-  const int64_t end = (int64_t)((__int128)p->count * (index + 1) / p->threads);
-  for (int64_t i = begin; i < end; i++) p->task(p->context, i);
+static void run_unit(const kerf_pool *p, int64_t index) {
+  const int64_t begin = index * p->unit, rest = p->count - begin, n = rest < p->unit ? rest : p->unit;
+  for (int64_t i = begin; i < begin + n; i++) p->task(p->context, i);
+}
+
+/// A thread's own share, then what is left of the others'.
+static void run_shares(kerf_pool *p, int own) {
+  for (int i = 0; i < p->threads; i++) {
+    share *s = &p->shares[(own + i) % p->threads];
+    for (int64_t unit; (unit = take(s, i > 0)) >= 0;) run_unit(p, unit);
+  }
 }
 
 /// Waits for a job newer than `seen`; sleeping after the spin.
 static void wait_for_job(kerf_pool *p, uint32_t seen) {
-  if (spin(&p->epoch, seen, 0)) return;
+  for (int round = 0; round < KERF_ROUNDS; round++) {
+    for (int i = 0; i < KERF_PAUSES; i++) {
+      if (__atomic_load_n(&p->epoch, __ATOMIC_ACQUIRE) != seen) return;
+      relax();
+    }
+    sched_yield();
+  }
   pthread_mutex_lock(&p->lock);
-  p->sleeping++;
-  while (__atomic_load_n(&p->epoch, __ATOMIC_ACQUIRE) == seen) pthread_cond_wait(&p->wake, &p->lock);
-  p->sleeping--;
+  __atomic_add_fetch(&p->sleeping, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&p->epoch, __ATOMIC_SEQ_CST) == seen) pthread_cond_wait(&p->wake, &p->lock);
+  __atomic_sub_fetch(&p->sleeping, 1, __ATOMIC_SEQ_CST);
   pthread_mutex_unlock(&p->lock);
 }
 
-static void finish_share(kerf_pool *p) {
-  if (__atomic_sub_fetch(&p->pending, 1, __ATOMIC_ACQ_REL) != 0) return;
+static int join(kerf_pool *p) {
+  uint64_t gate = __atomic_load_n(&p->gate, __ATOMIC_RELAXED);
+  while (gate & 1)
+    if (__atomic_compare_exchange_n(&p->gate, &gate, gate + 2, 1, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return 1;
+  return 0;
+}
+
+static void leave(kerf_pool *p) {
+  if (__atomic_sub_fetch(&p->gate, 2, __ATOMIC_SEQ_CST) != 0) return;
+  if (!__atomic_load_n(&p->caller_sleeps, __ATOMIC_SEQ_CST)) return;
   pthread_mutex_lock(&p->lock);
-  if (p->caller_sleeps) pthread_cond_signal(&p->done);
+  pthread_cond_signal(&p->done);
   pthread_mutex_unlock(&p->lock);
 }
 
 static void *work(void *argument) {
   const worker *w = argument;
   kerf_pool *p = w->pool;
-  for (uint32_t seen = 0;; seen++) {
+  for (uint32_t seen = 0;;) {
     wait_for_job(p, seen);
+    seen = __atomic_load_n(&p->epoch, __ATOMIC_ACQUIRE);
     if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) return NULL;
-    run_share(p, w->index);
-    finish_share(p);
+    if (!join(p)) continue;
+    run_shares(p, w->index);
+    leave(p);
   }
 }
 
-/// Publishes a job (or the order to stop) to the workers.
+/// Lets the workers know of a job, or of the order to stop.
 static void publish(kerf_pool *p) {
+  __atomic_add_fetch(&p->epoch, 1, __ATOMIC_SEQ_CST);
+  if (!__atomic_load_n(&p->sleeping, __ATOMIC_SEQ_CST)) return;
   pthread_mutex_lock(&p->lock);
-  __atomic_add_fetch(&p->epoch, 1, __ATOMIC_RELEASE);
-  if (p->sleeping) pthread_cond_broadcast(&p->wake);
+  pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->lock);
 }
 
-static void wait_for_workers(kerf_pool *p) {
-  if (!spin(&p->pending, 0, 1)) {
-    pthread_mutex_lock(&p->lock);
-    p->caller_sleeps = 1;
-    while (__atomic_load_n(&p->pending, __ATOMIC_ACQUIRE)) pthread_cond_wait(&p->done, &p->lock);
-    p->caller_sleeps = 0;
-    pthread_mutex_unlock(&p->lock);
-    return;
+/// Closes the job and waits for the workers in it. They are at their last units.
+static void close_job(kerf_pool *p) {
+  __atomic_and_fetch(&p->gate, ~(uint64_t)1, __ATOMIC_SEQ_CST);
+  for (int round = 0; round < KERF_ROUNDS; round++) {
+    for (int i = 0; i < KERF_PAUSES; i++) {
+      if (!__atomic_load_n(&p->gate, __ATOMIC_ACQUIRE)) return;
+      relax();
+    }
+    sched_yield();
   }
-  // The last worker may still hold the lock; passing through it here lets the pool be destroyed safely afterwards.
   pthread_mutex_lock(&p->lock);
+  __atomic_store_n(&p->caller_sleeps, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&p->gate, __ATOMIC_SEQ_CST)) pthread_cond_wait(&p->done, &p->lock);
+  __atomic_store_n(&p->caller_sleeps, 0, __ATOMIC_SEQ_CST);
   pthread_mutex_unlock(&p->lock);
+}
+
+static void set_job(kerf_pool *p, kerf_task_fn task, void *context, int64_t count) {
+  p->task = task;
+  p->context = context;
+  p->count = count;
+  p->unit = count / (1 << 30) + 1;
+  const int64_t units = count / p->unit + (count % p->unit != 0);
+  for (int i = 0; i < p->threads; i++) {
+    const uint64_t begin = (uint64_t)(units * i / p->threads), end = (uint64_t)(units * (i + 1) / p->threads);
+    __atomic_store_n(&p->shares[i].range, end << 32 | begin, __ATOMIC_RELAXED);
+  }
+}
+
+/// Starts the workers; those that cannot be started are not missed.
+static void start_workers(kerf_pool *p) {
+  int started = 1;
+  pthread_attr_t attributes;
+  if (!pthread_attr_init(&attributes)) {
+    pthread_attr_setstacksize(&attributes, KERF_STACK_BYTES);
+    for (; started < p->threads; started++) {
+      p->workers[started] = (worker){p, started};
+      if (pthread_create(&p->ids[started], &attributes, work, &p->workers[started])) break;
+    }
+    pthread_attr_destroy(&attributes);
+  }
+  __atomic_store_n(&p->started, started, __ATOMIC_RELEASE);
 }
 
 void kerf_parallel(kerf_pool *pool, kerf_task_fn task, void *context, int64_t count) {
@@ -110,57 +191,46 @@ void kerf_parallel(kerf_pool *pool, kerf_task_fn task, void *context, int64_t co
     for (int64_t i = 0; i < count; i++) task(context, i);
     return;
   }
-  pool->task = task;
-  pool->context = context;
-  pool->count = count;
-  __atomic_store_n(&pool->pending, (uint32_t)(pool->threads - 1), __ATOMIC_RELAXED);
+  if (!pool->started) start_workers(pool);
+  set_job(pool, task, context, count);
+  __atomic_store_n(&pool->gate, 1, __ATOMIC_RELEASE);
   publish(pool);
-  run_share(pool, 0);
-  wait_for_workers(pool);
+  run_shares(pool, 0);
+  close_job(pool);
   __atomic_store_n(&pool->busy, 0, __ATOMIC_RELEASE);
 }
 
-static void stop_workers(kerf_pool *p, int started) {
-  __atomic_store_n(&p->stop, 1, __ATOMIC_RELEASE);
-  publish(p);
-  for (int i = 1; i < started; i++) pthread_join(p->ids[i], NULL);
-  pthread_cond_destroy(&p->done);
-  pthread_cond_destroy(&p->wake);
-  pthread_mutex_destroy(&p->lock);
-  free(p);
-}
-
-/// Starts the workers; the number of threads that run, with the caller's.
-static int start_workers(kerf_pool *p) {
-  pthread_attr_t attributes;
-  if (pthread_attr_init(&attributes)) return 1;
-  pthread_attr_setstacksize(&attributes, KERF_STACK_BYTES);
-  int started = 1;
-  for (; started < p->threads; started++) {
-    p->workers[started] = (worker){p, started};
-    if (pthread_create(&p->ids[started], &attributes, work, &p->workers[started])) break;
-  }
-  pthread_attr_destroy(&attributes);
-  return started;
+kerf_pool *kerf_pool_worth(kerf_pool *pool, double nanoseconds) {
+  if (!pool || nanoseconds < AWAKE) return NULL;
+  const int awake = __atomic_load_n(&pool->started, __ATOMIC_RELAXED) && !__atomic_load_n(&pool->sleeping, __ATOMIC_RELAXED);
+  if (awake || nanoseconds >= ASLEEP) return pool;
+  // Callers that count at the same time lose a little of it.
+  const int64_t missed = __atomic_load_n(&pool->missed, __ATOMIC_RELAXED) + (int64_t)nanoseconds;
+  __atomic_store_n(&pool->missed, missed < MISSED ? missed : 0, __ATOMIC_RELAXED);
+  return missed < MISSED ? NULL : pool;
 }
 
 kerf_pool *kerf_pool_create(int threads) {
   if (threads <= 1) return NULL;
-  kerf_pool *p = calloc(1, sizeof *p);
+  kerf_pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
   if (!p) return NULL;
-  p->threads = threads < KERF_POOL_MAX ? threads : KERF_POOL_MAX;
+  *p = (kerf_pool){.threads = threads < KERF_POOL_MAX ? threads : KERF_POOL_MAX};
   if (pthread_mutex_init(&p->lock, NULL) || pthread_cond_init(&p->wake, NULL) || pthread_cond_init(&p->done, NULL)) {
     free(p);
     return NULL;
   }
-  const int started = start_workers(p);
-  if (started == p->threads) return p;
-  stop_workers(p, started);
-  return NULL;
+  return p;
 }
 
 void kerf_pool_destroy(kerf_pool *pool) {
-  if (pool) stop_workers(pool, pool->threads);
+  if (!pool) return;
+  __atomic_store_n(&pool->stop, 1, __ATOMIC_RELEASE);
+  publish(pool);
+  for (int i = 1; i < pool->started; i++) pthread_join(pool->ids[i], NULL);
+  pthread_cond_destroy(&pool->done);
+  pthread_cond_destroy(&pool->wake);
+  pthread_mutex_destroy(&pool->lock);
+  free(pool);
 }
 
 int kerf_pool_threads(const kerf_pool *pool) { return pool ? pool->threads : 1; }

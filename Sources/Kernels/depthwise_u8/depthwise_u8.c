@@ -167,7 +167,7 @@ int kerf_run_depthwise_u8(const kerf_call *c, kerf_dw_strip_fn strip) {
   j.parameters.packed = c->inputs[1]->data;
   kerf_q8_read_requantization(c, 2, X_ZERO + 1, &j.parameters);
   memset(j.zero, j.parameters.x_zero, (size_t)j.p.zero_bytes);
-  bool large = (double)kerf_elements(y) * (double)(j.p.taps + 4) > 1e6;
-  kerf_parallel(large ? c->pool : NULL, run_slot, &j, j.p.slots);
+  const double work = (double)kerf_elements(y) * (double)(j.p.taps + 4);
+  kerf_parallel(kerf_pool_worth(c->pool, work / 25), run_slot, &j, j.p.slots);
   return KERF_OK;
 }

@@ -13,9 +13,7 @@ int kerf_prepare_expand(const kerf_call *c, uint64_t *scratch) {
 
 int kerf_run_expand_portable(const kerf_call *c) {
   kerf_nest nest;
-  kerf_nest_start(&nest, c->outputs[0]);
-  kerf_nest_add(&nest, c->inputs[0], c->outputs[0]);
-  kerf_nest_collapse(&nest);
+  kerf_nest_broadcast(&nest, c, 1);
   kerf_nest_copy(&nest, c->pool, kerf_width(c->outputs[0]->type), c->inputs[0]->data, c->outputs[0]->data);
   return KERF_OK;
 }

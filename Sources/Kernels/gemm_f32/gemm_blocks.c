@@ -133,5 +133,5 @@ void kerf_gemm_run(const kerf_gemm *g, const kerf_gemm_isa *isa, void *scratch, 
   }
   job j = {g, isa, choose(g->m, g->n, g->k, !g->a), scratch};
   const double work = (double)g->m * (double)g->n * (double)kerf_max(g->k, 1);
-  kerf_parallel(work > 2e6 ? pool : NULL, run_slot, &j, j.p.slots);
+  kerf_parallel(kerf_pool_worth(pool, work / KERF_F32_RATE), run_slot, &j, j.p.slots);
 }

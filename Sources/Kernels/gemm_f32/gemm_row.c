@@ -21,5 +21,5 @@ static void run_block(void *context, int64_t block) {
 void kerf_gemm_run_row(const kerf_gemm *g, const kerf_gemm_isa *isa, kerf_pool *pool) {
   const job j = {g, isa};
   const double work = (double)g->n * (double)kerf_max(g->k, 1);
-  kerf_parallel(work > 1e6 ? pool : NULL, run_block, (void *)&j, kerf_ceil_div(g->n, BLOCK_PANELS * KERF_PANEL));
+  kerf_parallel(kerf_pool_worth(pool, work / 10), run_block, (void *)&j, kerf_ceil_div(g->n, BLOCK_PANELS * KERF_PANEL));
 }

@@ -164,5 +164,6 @@ void kerf_strips_run(const kerf_strips *s, const kerf_gemm_isa *isa, void *scrat
     return;
   }
   job j = {s, isa, choose(s, pool), scratch};
-  kerf_parallel(pool, run_slot, &j, j.p.slots);
+  const double work = (double)s->m * (double)s->n * (double)kerf_max(s->segments * s->k, 1);
+  kerf_parallel(kerf_pool_worth(pool, work / KERF_F32_RATE), run_slot, &j, j.p.slots);
 }

@@ -133,6 +133,7 @@ int kerf_run_gemm_codes(const kerf_call *c, const kerf_codes_isa *isa) {
     kerf_ranges(c->pool, j.p.panels, kerf_max(1, (1 << 20) / (j.w.k * KERF_PANEL)), run_few, &j);
     return KERF_OK;
   }
-  kerf_parallel((double)j.g.m * (double)j.w.n * (double)j.w.k > 2e6 ? c->pool : NULL, run_pair, &j, j.p.slots);
+  const double work = (double)j.g.m * (double)j.w.n * (double)j.w.k;
+  kerf_parallel(kerf_pool_worth(c->pool, work / KERF_F32_RATE), run_pair, &j, j.p.slots);
   return KERF_OK;
 }

@@ -153,6 +153,6 @@ void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_p
   }
   job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups), .scratch = scratch};
   j.slot_bytes = (int64_t)kerf_align((uint64_t)(kerf_min(j.p.rows, g->m) * j.p.ld));
-  bool large = (double)g->m * (double)g->n * (double)g->k * (double)g->groups > 2e6;
-  kerf_parallel(large ? pool : NULL, run_slot, &j, j.p.slots);
+  const double work = (double)g->m * (double)g->n * (double)g->k * (double)g->groups;
+  kerf_parallel(kerf_pool_worth(pool, work / KERF_U8_RATE), run_slot, &j, j.p.slots);
 }

@@ -107,6 +107,6 @@ static void run_slot(void *context, int64_t index) {
 
 void kerf_q8_run_wide(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool) {
   job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups, g->fill != NULL), .scratch = scratch};
-  const bool large = (double)g->m * (double)g->n * (double)g->k * (double)g->groups > 2e6;
-  kerf_parallel(large ? pool : NULL, run_slot, &j, j.p.slots);
+  const double work = (double)g->m * (double)g->n * (double)g->k * (double)g->groups;
+  kerf_parallel(kerf_pool_worth(pool, work / KERF_U8_RATE), run_slot, &j, j.p.slots);
 }

@@ -111,11 +111,18 @@ const char *kerf_isa_name(int isa);
 double kerf_peak_gflops(uint32_t isa_mask);
 
 // Thread pool: short spin with yield, then sleep. One pool may be shared: a caller that finds it busy runs serially.
-kerf_pool *kerf_pool_create(int threads);  // NULL for threads <= 1 or when threads cannot be started
+kerf_pool *kerf_pool_create(int threads);  // NULL for threads <= 1 or without memory; threads start with the first job
 void kerf_pool_destroy(kerf_pool *pool);
 int kerf_pool_threads(const kerf_pool *pool);  // 1 for NULL
 typedef void (*kerf_task_fn)(void *context, int64_t index);
-/// Calls task(context, 0 ..< count), spread over the pool by a static partition; returns when all are done.
+/// The pool, or NULL where splitting work of so many nanoseconds (roughly) would gain less than it costs: which depends on
+/// whether its threads are awake.
+kerf_pool *kerf_pool_worth(kerf_pool *pool, double nanoseconds);
+/// Multiply-adds that a thread does in a nanosecond, to state the work of a product: in float32, and on 8-bit codes.
+#define KERF_F32_RATE 40.0
+#define KERF_U8_RATE 60.0
+/// Calls task(context, 0 ..< count), spread over the pool in equal shares, of which idle threads take over what is left;
+/// returns when all are done. Which thread runs an index must not matter.
 void kerf_parallel(kerf_pool *pool, kerf_task_fn task, void *context, int64_t count);
 
 #include "kerf_ops.h"

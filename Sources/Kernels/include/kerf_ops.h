@@ -16,9 +16,11 @@ enum {
   KERF_OP_GEMM_F32 = 1,         // a[…,K], packed, bias[N]?, residual? -> [..., N]; K(i) N(i) act residual
   KERF_OP_MATMUL_F32 = 2,       // a, b (batched, numpy broadcasting of leading axes), bias[N]?, residual? -> ;
                                 //   trans_a(i) trans_b(i) alpha(f) act residual   (rank >= 2; trans: last two axes)
-  KERF_OP_CONV2D_F32 = 3,       // x[N,H,W,C], packed, bias[OC]?, residual? -> [N,OH,OW,OC]; geometry groups(i) OC(i) act residual
+  KERF_OP_CONV2D_F32 = 3,       // x[N,H,W,C], packed or [OC,C/groups,KH,KW], bias[OC]?, residual? -> [N,OH,OW,OC];
+                                //   geometry groups(i) OC(i) act residual
   KERF_OP_DEPTHWISE_F32 = 4,    // x[N,H,W,C], packed, bias[C]?, residual? -> [N,OH,OW,C]; geometry act residual
-  KERF_OP_CONV_TRANSPOSE2D_F32 = 5,  // x[N,H,W,C], packed, bias[OC]? -> [N,OH,OW,OC]; geometry groups(i) OC(i) act
+  KERF_OP_CONV_TRANSPOSE2D_F32 = 5,  // x[N,H,W,C], packed or [C,OC/groups,KH,KW], bias[OC]? -> [N,OH,OW,OC];
+                                //   geometry groups(i) OC(i) act
   KERF_OP_LSTM_F32 = 6,         // x[T,B,I], packed W, packed R, bias[D,4H]?, h0[D,B,H]?, c0[D,B,H]?, peephole[D,3H]?, lengths[B] i32?
                                 //   -> y[T,D,B,H]?, yh[D,B,H]?, yc[D,B,H]?; H(i) I(i) direction(i: 0 forward 1 reverse 2 both)
                                 //   clip(f, 0 none) input_forget(i) then per direction f g h as act (9 attributes a direction)

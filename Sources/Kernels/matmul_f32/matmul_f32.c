@@ -215,7 +215,8 @@ int kerf_run_matmul(const kerf_call *call, const kerf_gemm_isa *isa) {
   j.scratch = call->scratch;
   j.slots = kerf_min(SLOTS, j.p.batch);
   const double work = (double)j.p.batch * (double)j.p.m * (double)j.p.n * (double)kerf_max(1, j.p.k);
-  j.pool = j.slots == 1 && work > 2e6 ? call->pool : NULL;
-  kerf_parallel(j.slots > 1 && work > 2e6 ? call->pool : NULL, run_slot, &j, j.slots);
+  kerf_pool *pool = kerf_pool_for(call, work / KERF_F32_RATE);
+  j.pool = j.slots == 1 ? pool : NULL;
+  kerf_parallel(pool, run_slot, &j, j.slots);
   return KERF_OK;
 }

@@ -41,11 +41,7 @@ KERF_INLINE void multiply_row(const job *context, int64_t at, const int64_t *x, 
 static int run(const kerf_call *c, kerf_row_fn row) {
   const kerf_tensor *y = c->outputs[0];
   kerf_nest nest;
-  kerf_nest_start(&nest, y);
-  kerf_nest_add(&nest, c->inputs[0], y);
-  kerf_nest_add(&nest, c->inputs[1], y);
-  kerf_nest_collapse(&nest);
-  int last = nest.rank - 1;
+  int last = kerf_nest_broadcast(&nest, c, 2);
   job j = {c->inputs[0]->data, c->inputs[1]->data, y->data, nest.strides[0][last], nest.strides[1][last],
            (int32_t)kerf_int(c, A_ZERO), (int32_t)kerf_int(c, B_ZERO), (int32_t)kerf_int(c, MULTIPLIER),
            (int32_t)kerf_int(c, SHIFT), (int32_t)kerf_int(c, Y_ZERO), (int32_t)kerf_int(c, Y_MIN),

@@ -190,6 +190,6 @@ int kerf_run_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, co
   if (cell && !r.peephole && has_usual_activations(&r, l)) r.cell = cell;
   job j = {&r, call->scratch};
   const double work = (double)r.t * (double)r.b * (double)r.h * (double)r.gates * (double)(r.h + r.i);
-  kerf_parallel(work > 1e6 ? call->pool : NULL, run_direction, &j, r.directions);
+  kerf_parallel(kerf_pool_for(call, work / (KERF_F32_RATE / 2)), run_direction, &j, r.directions);
   return KERF_OK;
 }

@@ -52,10 +52,7 @@ static void where_row(void *context, int64_t y, const int64_t *x, int64_t n) {
 int kerf_run_where_portable(const kerf_call *c) {
   const kerf_tensor *y = c->outputs[0];
   kerf_nest nest;
-  kerf_nest_start(&nest, y);
-  for (int i = 0; i < 3; i++) kerf_nest_add(&nest, c->inputs[i], y);
-  kerf_nest_collapse(&nest);
-  int last = nest.rank - 1;
+  int last = kerf_nest_broadcast(&nest, c, 3);
   job j = {c->inputs[0]->data, c->inputs[1]->data, c->inputs[2]->data, y->data, kerf_width(y->type),
            nest.strides[0][last], nest.strides[1][last], nest.strides[2][last]};
   kerf_nest_run(&nest, c->pool, 32768, where_row, &j);

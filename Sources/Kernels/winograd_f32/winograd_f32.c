@@ -176,13 +176,16 @@ static void run_slot(void *context, int64_t slot) {
 }
 
 int kerf_run_winograd(const kerf_call *call, const kerf_winograd_isa *isa) {
-  job j = {.isa = isa, .pool = call->pool, .scratch = call->scratch};
+  job j = {.isa = isa, .scratch = call->scratch};
   KERF_TRY(read(call, &j));
   j.x = call->inputs[0]->data;
   j.weights = call->inputs[1]->data;
   j.y = call->outputs[0]->data;
   j.epilogue.bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
   j.epilogue.residual = kerf_input(call, 3) ? call->inputs[3]->data : NULL;
+  const double taps = (double)(j.m + j.g.kh - 1) * (double)(j.m + j.g.kh - 1);
+  const double work = (double)j.tiles * taps * (double)(j.c + 6) * (double)(j.oc + 6) / KERF_F32_RATE;
+  j.pool = kerf_pool_for(call, j.slots > 1 ? work : work / (double)(3 * kerf_max(1, j.blocks)));
   kerf_parallel(j.pool, run_slot, &j, j.blocks ? j.slots : 0);
   return KERF_OK;
 }

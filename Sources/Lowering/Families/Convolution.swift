@@ -2,61 +2,68 @@ import Bundle
 import IR
 import Kernels
 
-/// Convolutions, channels-last, with weights packed now. 1-D convolutions run as 2-D ones of height 1.
+/// Convolutions, channels-last, with constant weights packed now. 1-D convolutions run as 2-D ones of height 1.
 extension LoweringCatalog {
   static let convolution: [String: LoweringRule] = ["Conv": conv, "ConvTranspose": convTranspose]
 
   static let conv: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.weights(node.inputs[1]) else {
-      return false
-    }
-    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {
-      return false
-    }
+    guard let op = node.op as? Conv, let x = node.inputs[0], let w = l.filter(node.inputs[1]) else { return false }
+    guard l.computeType(x) == .float32, op.activation.kernelCode != nil else { return false }
     let y = node.outputs[0]
     let layout = Layout.channelsLast(l.rank(x))
-    let kernel = try ConvolutionKernel(l, op, w, l.algorithm(node, op, w))
+    let kernel = try kernel(l, node, op, w)
     let image = try ImageView(l, x, layout)
     let bias = try l.optionalSlot(node, 2)
     let residual = try l.residual(node, 3, layout, after: op.residualAfterActivation)
     let attributes = try l.geometry(op.window, l.shape(x), w.shape) + kernel.attributes + op.activation.attributes
     let result = try ImageView(l, result: y, layout)
     let added = try residual.slot.map { (s) throws(Diagnostic) in try l.image(s, l.shape(y)) } ?? -1
-    let inputs = [image.slot, kernel.packed, bias, added]
+    let inputs = [image.slot, kernel.weights, bias, added]
     l.emit(kernel.op, inputs, [result.slot], attributes + [.int(residual.mode)], node)
     return true
   }
 
   private static let convTranspose: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.weights(node.inputs[1]) else {
+    guard let op = node.op as? ConvTranspose, let x = node.inputs[0], let w = l.filter(node.inputs[1]) else {
       return false
     }
-    guard l.computeType(x) == .float32, w.rank == 3 || w.rank == 4, op.activation.kernelCode != nil else {
+    guard l.computeType(x) == .float32, op.activation.kernelCode != nil, let pads = cutPads(l, node, op, w.shape) else {
       return false
     }
-    let (c, oc) = (Int64(w.shape[0]), Int64(w.shape[1]))
-    let kh = Int64(w.rank == 4 ? w.shape[2] : 1)
-    let kw = Int64(w.shape[w.rank - 1])
-    guard let pads = cutPads(l, node, op, w.shape) else { return false }
-    let floats = w.wide(Float.self)
-    let packed = try l.builder.packed(kerf_pack_conv_transpose2d_f32_size(c, oc, kh, kw, Int64(op.group))) {
-      kerf_pack_conv_transpose2d_f32(c, oc, kh, kw, Int64(op.group), floats, $0)
-    }
+    let weights = try transposedWeights(l, w, group: Int64(op.group))
     let layout = Layout.channelsLast(l.rank(x))
     let image = try ImageView(l, x, layout)
     var window = op.window
     window.pads = pads
     window.autoPad = .notSet
     var attributes = try l.geometry(window, l.shape(x), w.shape)
-    attributes += [.int(op.group), .int(Int(oc) * op.group)] + op.activation.attributes
+    attributes += [.int(op.group), .int(w.shape[1] * op.group)] + op.activation.attributes
     let bias = try l.optionalSlot(node, 2)
     let result = try ImageView(l, result: node.outputs[0], layout)
-    l.emit(Op.convTranspose2d, [image.slot, packed, bias], [result.slot], attributes, node)
+    l.emit(Op.convTranspose2d, [image.slot, weights, bias], [result.slot], attributes, node)
     return true
   }
 }
 
 extension LoweringCatalog {
+  private static func kernel(
+    _ l: GraphLowering, _ node: Node, _ op: Conv, _ w: Filter
+  ) throws(Diagnostic) -> ConvolutionKernel {
+    guard let constant = w.constant else { return try ConvolutionKernel(l, op, madeWhileRunning: w) }
+    return try ConvolutionKernel(l, op, constant, l.algorithm(node, op, constant))
+  }
+
+  /// The weight input of a transposed convolution.
+  private static func transposedWeights(_ l: GraphLowering, _ w: Filter, group: Int64) throws(Diagnostic) -> Int32 {
+    guard let tensor = w.constant else { return try w.slot(l) }
+    let (c, oc) = (Int64(w.shape[0]), Int64(w.shape[1]))
+    let (kh, kw) = (Int64(w.shape.count == 4 ? w.shape[2] : 1), Int64(w.shape[w.shape.count - 1]))
+    let floats = tensor.wide(Float.self)
+    return try l.builder.packed(kerf_pack_conv_transpose2d_f32_size(c, oc, kh, kw, group)) {
+      kerf_pack_conv_transpose2d_f32(c, oc, kh, kw, group, floats, $0)
+    }
+  }
+
   /// Padding cut off at the start of each spatial axis, then at the ends; nil where it is no number or would add zeros.
   private static func cutPads(_ l: GraphLowering, _ node: Node, _ op: ConvTranspose, _ filter: [Int]) -> [Int]? {
     guard let x = node.inputs[0] else { return nil }
@@ -81,38 +88,72 @@ extension LoweringCatalog {
   }
 }
 
-/// The kernel of a convolution, its packed weights, and the attributes between the geometry and the activation.
+/// The kernel of a convolution, its weight input, and the attributes between the geometry and the activation.
 struct ConvolutionKernel {
   let op: UInt16
-  let packed: Int32
+  let weights: Int32
   let attributes: [Step.Attribute]
 
   init(
-    _ l: GraphLowering, _ conv: Conv, _ weights: Tensor, _ algorithm: ConvolutionAlgorithm
+    _ l: GraphLowering, _ conv: Conv, _ constant: Tensor, _ algorithm: ConvolutionAlgorithm
   ) throws(Diagnostic) {
-    let filter = FilterShape(weights.shape, group: conv.group)
+    let filter = FilterShape(constant.shape, group: conv.group)
     let (oc, c, kh, kw, group) = (filter.oc, filter.c, filter.kh, filter.kw, filter.group)
-    let floats = weights.wide(Float.self)
+    let floats = constant.wide(Float.self)
     switch algorithm {
     case .depthwise:
       op = Op.depthwise
       attributes = []
-      packed = try l.builder.packed(kerf_pack_depthwise_f32_size(oc, kh, kw)) {
+      weights = try l.builder.packed(kerf_pack_depthwise_f32_size(oc, kh, kw)) {
         kerf_pack_depthwise_f32(oc, kh, kw, floats, $0)
       }
     case .winograd(let tile):
       op = Op.winograd
       attributes = [.int(Int(oc)), .int(Int(tile))]
-      packed = try l.builder.packed(kerf_pack_winograd_f32_size(oc, c, kh, tile)) {
+      weights = try l.builder.packed(kerf_pack_winograd_f32_size(oc, c, kh, tile)) {
         kerf_pack_winograd_f32(oc, c, kh, tile, floats, $0)
       }
     case .direct:
       op = Op.conv2d
       attributes = [.int(conv.group), .int(Int(oc))]
-      packed = try l.builder.packed(kerf_pack_conv2d_f32_size(oc, c, kh, kw, group)) {
+      weights = try l.builder.packed(kerf_pack_conv2d_f32_size(oc, c, kh, kw, group)) {
         kerf_pack_conv2d_f32(oc, c, kh, kw, group, floats, $0)
       }
     }
+  }
+
+  /// For weights that each run packs.
+  init(_ l: GraphLowering, _ conv: Conv, madeWhileRunning filter: Filter) throws(Diagnostic) {
+    op = Op.conv2d
+    attributes = [.int(conv.group), .int(filter.shape[0])]
+    weights = try filter.slot(l)
+  }
+}
+
+/// The weights of a convolution: a constant, or a value made while running whose shape is known.
+struct Filter {
+  let value: ValueID
+  let shape: [Int]
+  let constant: Tensor?
+
+  /// A filter made while running as the kernels take it, [d0, d1, KH, KW].
+  func slot(_ l: GraphLowering) throws(Diagnostic) -> Int32 {
+    let slot = try l.slot(value, type: .float32)
+    guard shape.count == 3 else { return slot }
+    let dims = l.builder.dims(slot)
+    return l.view(slot, [dims[0], dims[1], l.builder.constant(1), dims[2]])
+  }
+}
+
+extension GraphLowering {
+  /// The weights of a 1-D or 2-D convolution that kernels take.
+  func filter(_ value: ValueID?) -> Filter? {
+    guard let value, let shape = graph.type(value).tensor?.knownShape, shape.count == 3 || shape.count == 4 else {
+      return nil
+    }
+    let constant = weights(value)
+    guard constant != nil || computeType(value) == .float32 else { return nil }
+    return Filter(value: value, shape: shape, constant: constant)
   }
 }
 

@@ -67,58 +67,9 @@ extension GraphLowering {
   func algorithm(_ node: Node, _ conv: Conv, _ weights: Tensor) -> ConvolutionAlgorithm {
     let filter = FilterShape(weights.shape, group: conv.group)
     let found = ConvolutionAlgorithm.candidates(filter, conv.window, output: Array(shape(node.outputs[0]).dropFirst(2)))
+    guard found.count > 1, let layer = LayerSample(graph, node, weights) else { return found[0].0 }
     let candidates = found.map { KernelCandidate(kernel: $0.0.kernel, cost: $0.cost) }
-    let index = choose(candidates, node, shape: describe(node, conv, weights)) { () throws(Diagnostic) in
-      try self.sample(node, conv, weights)
-    }
-    return found[index].0
-  }
-
-  /// All that the time of a convolution depends on, but its epilogue, which costs every algorithm the same.
-  private func describe(_ node: Node, _ conv: Conv, _ weights: Tensor) -> String {
-    func list(_ values: [Int]) -> String { values.map(String.init).joined(separator: "x") }
-    func dims(_ shape: Shape) -> String { list(shape.map { $0.value ?? 1 }) }
-    let rank = weights.rank - 2
-    let input = node.inputs[0].map { shape($0) } ?? []
-    var parts = ["conv \(dims(input)) to \(dims(shape(node.outputs[0])))", "filter \(list(weights.shape))"]
-    let pads = (0..<rank).map { axis in
-      conv.window.symbolicPadding(axis, rank: rank, input: input[axis + 2], kernel: weights.shape[axis + 2])
-    }
-    parts.append("strides \(list((0..<rank).map { conv.window.stride($0) }))")
-    parts.append("dilations \(list((0..<rank).map { conv.window.dilation($0) }))")
-    parts.append("pads \(dims(pads.map(\.begin) + pads.map(\.end)))")
-    return parts.joined(separator: ", ")
-  }
-
-  /// The convolution alone, without epilogue. A batch of unknown size counts as 1.
-  private func sample(_ node: Node, _ conv: Conv, _ weights: Tensor) throws(Diagnostic) -> Graph {
-    let input = node.inputs[0].map { shape($0) } ?? []
-    func fixed(_ shape: Shape) -> Shape { [Dim(shape[0].value ?? 1)] + shape.dropFirst() }
-    var graph = Graph(name: Name("layer"))
-    let floats = weights.type == .float32 ? weights : Tensor(weights.wide(Float.self), shape: weights.shape)
-    var inputs: [ValueID?] = [try graph.addImage("x", fixed(input)), graph.addConstant(floats)]
-    let bias = node.inputs.count > 2 ? node.inputs[2] : nil
-    inputs.append(bias == nil ? nil : graph.addConstant(Tensor([Float](repeating: 0, count: weights.shape[0]))))
-    var plain = conv
-    plain.activation = .none
-    let result = try graph.add(plain, inputs)[0]
-    graph.setOutputs([try graph.channelsLast(result)], names: [Name("y")])
-    return graph
-  }
-}
-
-extension Graph {
-  /// An input that is an image in memory, channels last, as ONNX has it: [N, C, H, W] of float32.
-  fileprivate mutating func addImage(_ name: Name, _ shape: Shape) throws(Diagnostic) -> ValueID {
-    let input = addInput(name, .tensor(.float32, [shape[0]] + shape.dropFirst(2) + [shape[1]]))
-    var turn = Transpose()
-    turn.permutation = [0, shape.count - 1] + Array(1..<shape.count - 1)
-    return try add(turn, [input])[0]
-  }
-
-  fileprivate mutating func channelsLast(_ value: ValueID) throws(Diagnostic) -> ValueID {
-    var turn = Transpose()
-    turn.permutation = Layout.channelsLast(type(value).tensor?.shape?.count ?? 0).axes
-    return try add(turn, [value])[0]
+    let question = KernelQuestion(node, layer.text, candidates) { (_) throws(Diagnostic) in try layer.floatGraph() }
+    return found[choose(question)].0
   }
 }

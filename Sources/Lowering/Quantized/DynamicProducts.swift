@@ -61,7 +61,9 @@ struct DynamicProduct {
   }
 
   private static func soleUser(_ graph: Graph, _ value: ValueID) -> Node? {
-    guard !graph.isOutput(value), graph.useCount(value) == 1, let user = graph.users(value).first else { return nil }
+    guard !graph.isOutput(value), graph.useCount(value) == 1, let user = graph.users(value, limit: 1).first else {
+      return nil
+    }
     return graph[user]
   }
 

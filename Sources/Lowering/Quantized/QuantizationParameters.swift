@@ -89,7 +89,7 @@ extension GraphLowering {
   /// The QuantizeLinear to 8 bits that alone reads a node's only output.
   func quantizedReader(_ node: Node) -> (node: Node, parameters: QuantizationParameters)? {
     let output = node.outputs[0]
-    guard !graph.isOutput(output), graph.users(output).count == 1, let reader = graph[graph.users(output)[0]] else {
+    guard graph.useCount(output) == 1, let user = graph.users(output).first, let reader = graph[user] else {
       return nil
     }
     guard reader.op is QuantizeLinear, reader.inputs[0] == output else { return nil }

@@ -34,6 +34,7 @@ struct FunctionKey: Hashable {
 struct OpsetTable {
   static let newest = 28
   private var versions: [Name: Int] = [:]
+  private var defaultVersion: Int?
 
   /// Throws on versions out of range and on a domain with two.
   init(_ opsets: [ProtoOpset], irVersion: Int) throws(Diagnostic) {
@@ -52,13 +53,19 @@ struct OpsetTable {
     }
     // Before IR version 3 files named no opset; all were of version 1.
     if versions.isEmpty, irVersion < 3 { versions[""] = 1 }
+    defaultVersion = versions[""]
   }
 
   var isEmpty: Bool { versions.isEmpty }
 
-  func version(of domain: Name) -> Int? { versions[OpsetTable.normalized(domain)] }
+  func version(of domain: Name) -> Int? {
+    domain.isEmpty ? defaultVersion : versions[OpsetTable.normalized(domain)]
+  }
 
-  static func normalized(_ domain: Name) -> Name { domain == "ai.onnx" ? "" : domain }
+  /// The long name of the default domain.
+  static let longDefault = Name("ai.onnx")
+
+  static func normalized(_ domain: Name) -> Name { domain == longDefault ? "" : domain }
 }
 
 /// The model's functions, checked: unique, acyclic, and small enough once inlined.

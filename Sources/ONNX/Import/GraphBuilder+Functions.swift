@@ -6,10 +6,10 @@ extension GraphBuilder {
   /// form of its own or was asked to expand it. Nil where the node is to be added as it is.
   func function(_ node: ProtoNode) throws(Diagnostic) -> LocalFunction? {
     if let function = importer.functions.function(node) { return function }
+    let isNative = importer.operators.find(node) != nil
+    if isNative ? importer.options.expandedOperators.isEmpty : SupportScan.isCustom(node) { return nil }
     let name = node.operatorName
     let domain = OpsetTable.normalized(node.domain)
-    let isNative = importer.operators.find(node) != nil
-    if !isNative, SupportScan.isCustom(node) { return nil }
     guard !isNative || importer.options.isExpanded(name.string), FunctionLibrary.standard.has(name, domain: domain)
     else {
       return nil

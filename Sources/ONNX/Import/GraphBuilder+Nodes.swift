@@ -53,7 +53,9 @@ extension GraphBuilder {
       throw .invalid("the model imports no opset for domain '\(known.domain)'")
     }
     guard opset >= known.first else {
-      throw .invalid("the operator exists from opset \(known.first) on, the model imports \(opset)")
+      throw .invalid(
+        "the operator exists from opset \(known.first) on, the model imports \(opset)",
+        notes: ["export the model with opset \(known.first) or newer"])
     }
     if let op = known.type, !op.opsets.contains(opset) {
       throw .unsupported(
@@ -65,7 +67,12 @@ extension GraphBuilder {
       name: known.name, domain: known.domain, opset: opset, inputs: inputs, attributes: [], graphs: [],
       outputCount: outputCount(outputs), nodeName: nodeName(node, outputs), outputNames: outputs.map(qualified))
     try readAttributes(node, &draft)
-    return isBroken ? nil : draft
+    guard isBroken else { return draft }
+    // What is wrong with the attributes is said all the same, where they are taken as they stand.
+    if ImporterCatalog.find(draft.name, domain: Name(draft.domain)) == nil {
+      _ = try operation(draft.name, domain: draft.domain, draft.attributes)
+    }
+    return nil
   }
 
   /// A node of a custom operator; its domain need not be imported.

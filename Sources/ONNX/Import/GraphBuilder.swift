@@ -114,7 +114,7 @@ final class GraphBuilder {
 
   /// Compares what was inferred with what the file notes of a value of the main graph.
   func checkHint(_ name: Name, _ id: ValueID) {
-    guard frames.count == 1, let proto = hints[name] else { return }
+    guard !hints.isEmpty, frames.count == 1, let proto = hints[name] else { return }
     do throws(Diagnostic) {
       guard let hint = try TypeReader.read(proto), !hint.isCompatible(with: graph.type(id)) else { return }
       throw Diagnostic.invalid("it is \(graph.type(id)), but the file notes it as \(hint)")

@@ -32,6 +32,9 @@ final class ProtoDocument: @unchecked Sendable {
 }
 
 extension kx_bytes {
+  func holds(_ name: Name) -> Bool {
+    UnsafeRawBufferPointer(start: data, count: count).elementsEqual(name.bytes)
+  }
   var array: [UInt8] { Array(UnsafeBufferPointer(start: data, count: count)) }
   var name: Name { Name(array) }
 }

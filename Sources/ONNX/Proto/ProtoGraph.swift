@@ -90,6 +90,12 @@ struct ProtoNode {
   var operatorName: Name { kx_node_operator(pointer).name }
   var domain: Name { kx_node_domain(pointer).name }
   var overload: Name { kx_node_overload(pointer).name }
+  /// Whether operator and domain are these, the default domain being the empty one.
+  func isCalled(_ name: Name, domain: Name) -> Bool {
+    let given = kx_node_domain(pointer)
+    guard kx_node_operator(pointer).holds(name) else { return false }
+    return given.holds(domain) || (domain.isEmpty && given.holds(OpsetTable.longDefault))
+  }
   var inputCount: Int { kx_node_input_count(pointer) }
   func input(_ index: Int) -> Name { kx_node_input(pointer, index).name }
   var inputs: [Name] { list(inputCount) { kx_node_input(pointer, $0).name } }

@@ -1,0 +1,77 @@
+import IR
+import Kernels
+
+/// What layers cost in float and on 8-bit codes, and what the way between the two costs, by instruction set. In
+/// multiply-adds of a matrix product in float32.
+public struct PrecisionCosts: Sendable {
+  /// Names of the candidates of a question.
+  public static let float = "float32"
+  public static let codes = "8-bit codes"
+
+  /// Of an element: to turn it into a code and back, to compute with it between two layers in float or as code.
+  public static let quantize = 7.0
+  public static let dequantize = 5.0
+  public static let floatElement = 10.0
+  public static let codeElement = 4.0
+
+  /// Multiply-adds that a microsecond is worth, so that times and costs can be compared.
+  public static let perMicrosecond = 45_000.0
+
+  /// A multiply-add on codes, of products and of depthwise convolutions; and what turning a sum into a code takes.
+  private let product: Double
+  private let depthwise: Double
+  private static let requantize = 2.0
+  /// Loading a weight that few outputs share: four bytes, or one.
+  private static let floatWeight = 6.0
+  private static let codedWeight = 2.0
+  /// Depthwise convolutions in float, which have few products for what they load.
+  private static let floatDepthwise = 3.0
+  /// Whether 3×3 convolutions of stride 1 run as Winograd's in integers, which saves so much.
+  private let hasWinograd: Bool
+  private static let winograd = 0.55
+
+  /// `isaMask`: instruction sets that kernels may use.
+  public init(isaMask: UInt32) {
+    func has(_ set: Int) -> Bool { isaMask >> UInt32(set) & 1 == 1 }
+    let hasDots = has(Int(KERF_ISA_AVX512VNNI)) || has(Int(KERF_ISA_DOTPROD))
+    let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
+    (product, depthwise) = hasDots ? (0.27, 1.5) : hasVectors ? (0.7, 1.7) : (1, 3)
+    hasWinograd = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
+  }
+
+  /// Asks whether a layer is to compute in float (first) or on codes. Nil for what is no convolution or product by
+  /// constant weights, or of unknown size.
+  public func question(_ node: Node, _ graph: Graph) -> KernelQuestion? {
+    guard node.inputs.count > 1, let weights = graph.constant(node.inputs[1]),
+      let layer = LayerSample(graph, node, weights)
+    else { return nil }
+    let candidates = [
+      KernelCandidate(kernel: Self.float, cost: floatCost(node, graph, layer, weights)),
+      KernelCandidate(kernel: Self.codes, cost: codedCost(node, layer, weights)),
+    ]
+    return KernelQuestion(node, layer.text + ", float or codes", candidates) { (index) throws(Diagnostic) in
+      try index == 0 ? layer.floatGraph() : layer.codedGraph()
+    }
+  }
+
+  private func floatCost(_ node: Node, _ graph: Graph, _ layer: LayerSample, _ weights: Tensor) -> Double {
+    let direct = layer.macs + Double(weights.count) * Self.floatWeight
+    guard let conv = node.op as? Conv else { return direct }
+    let filter = FilterShape(weights.shape, group: conv.group)
+    if filter.isDepthwise { return layer.macs * Self.floatDepthwise }
+    let shape = graph.type(node.outputs[0]).tensor?.shape ?? []
+    let found = ConvolutionAlgorithm.candidates(filter, conv.window, output: Array(shape.dropFirst(2)))
+    let batch = Double(shape.first?.value ?? 1)
+    return found.count > 1 ? (found.map(\.cost).min() ?? direct) * batch : direct
+  }
+
+  private func codedCost(_ node: Node, _ layer: LayerSample, _ weights: Tensor) -> Double {
+    let ends = Double(layer.outputs) * Self.requantize + Double(weights.count) * Self.codedWeight
+    guard let conv = node.op as? Conv else { return layer.macs * product + ends }
+    let filter = FilterShape(weights.shape, group: conv.group)
+    if filter.isDepthwise { return layer.macs * depthwise + ends }
+    let isPlain = (0..<weights.rank - 2).allSatisfy { conv.window.stride($0) == 1 && conv.window.dilation($0) == 1 }
+    let saves = hasWinograd && isPlain && filter.kh == 3 && filter.kw == 3 && filter.group == 1 && filter.c >= 16
+    return layer.macs * product * (saves ? Self.winograd : 1) + ends
+  }
+}

@@ -1,0 +1,96 @@
+import Kernels
+import Synchronization
+import Testing
+
+/// The thread pool: every index runs exactly once, whoever asks for what.
+@Suite struct PoolTests {
+  /// How often each index ran.
+  private final class Counts: Sendable {
+    let each: Mutex<[Int]>
+    init(_ count: Int) { each = Mutex(Array(repeating: 0, count: count)) }
+  }
+
+  private func counts(_ pool: OpaquePointer?, _ count: Int) -> [Int] {
+    let counts = Counts(count)
+    kerf_parallel(
+      pool,
+      { context, index in
+        guard let context else { return }
+        Unmanaged<Counts>.fromOpaque(context).takeUnretainedValue().each.withLock { $0[Int(index)] += 1 }
+      }, Unmanaged.passUnretained(counts).toOpaque(), Int64(count))
+    return counts.each.withLock { $0 }
+  }
+
+  @Test(arguments: [2, 3, 8, 300])
+  func everyIndexRunsOnce(_ threads: Int32) {
+    let pool = kerf_pool_create(threads)
+    defer { kerf_pool_destroy(pool) }
+    #expect(kerf_pool_threads(pool) == min(threads, 256))
+    for count in [0, 1, 2, 3, 7, 64, 1000, 1, 5] { #expect(counts(pool, count) == Array(repeating: 1, count: count)) }
+  }
+
+  @Test func manyShortJobs() {
+    let pool = kerf_pool_create(4)
+    defer { kerf_pool_destroy(pool) }
+    var wrong = 0
+    for round in 0..<20_000 where counts(pool, 1 + round % 9).contains(where: { $0 != 1 }) { wrong += 1 }
+    #expect(wrong == 0)
+  }
+
+  @Test func callersShareAPool() async {
+    nonisolated(unsafe) let pool = kerf_pool_create(3)
+    defer { kerf_pool_destroy(pool) }
+    let wrong = await withTaskGroup(of: Int.self) { group in
+      for _ in 0..<4 {
+        group.addTask { (0..<500).filter { _ in counts(pool, 50) != Array(repeating: 1, count: 50) }.count }
+      }
+      return await group.reduce(0, +)
+    }
+    #expect(wrong == 0)
+  }
+
+  /// An index that asks for the pool itself runs serially.
+  @Test func jobsInsideJobs() {
+    final class Nested: Sendable {
+      nonisolated(unsafe) let pool: OpaquePointer?
+      let sum = Mutex(0)
+      init(_ pool: OpaquePointer?) { self.pool = pool }
+    }
+    let nested = Nested(kerf_pool_create(3))
+    defer { kerf_pool_destroy(nested.pool) }
+    let context = Unmanaged.passUnretained(nested).toOpaque()
+    kerf_parallel(
+      nested.pool,
+      { context, _ in
+        guard let context else { return }
+        kerf_parallel(
+          Unmanaged<Nested>.fromOpaque(context).takeUnretainedValue().pool,
+          { context, index in
+            guard let context else { return }
+            Unmanaged<Nested>.fromOpaque(context).takeUnretainedValue().sum.withLock { $0 += Int(index) }
+          }, context, 10)
+      }, context, 100)
+    #expect(nested.sum.withLock { $0 } == 4500)
+  }
+
+  /// Pools that never had a job, and such that just had one, end at once.
+  @Test func poolsEnd() {
+    for round in 0..<200 {
+      let pool = kerf_pool_create(4)
+      if round % 2 == 0 { #expect(counts(pool, 8) == Array(repeating: 1, count: 8)) }
+      kerf_pool_destroy(pool)
+    }
+  }
+
+  @Test func smallWorkIsNotSplit() {
+    #expect(kerf_pool_create(1) == nil)
+    #expect(kerf_pool_worth(nil, 1e9) == nil)
+    let pool = kerf_pool_create(2)
+    defer { kerf_pool_destroy(pool) }
+    for _ in 0..<1000 { #expect(kerf_pool_worth(pool, 100) == nil) }
+    #expect(kerf_pool_worth(pool, 10_000) == nil)
+    #expect(kerf_pool_worth(pool, 1e6) == pool)
+    // Much of what is little: nobody is awake, but it adds up.
+    #expect((0..<100).contains { _ in kerf_pool_worth(pool, 10_000) == pool })
+  }
+}
