@@ -99,7 +99,7 @@ public struct SessionOptions: Sendable {
 }
 
 /// A model ready to run: a bundle, or an .onnx file compiled in memory. One session serves one caller at a time; make
-/// another with `fork()` to run on a second thread with the same weights.
+/// another with `fork(maxMemory:)` to run on a second thread with the same weights.
 public final class Session {
   /// Read from the bundle's metadata when first asked for: opening and running need only the program.
   public private(set) lazy var inputs = Session.describe(model.inputs, metadata?.inputs, metadata?.validBounds ?? [:])
