@@ -2,7 +2,7 @@ import CSystem
 
 /// Writes files whole or not at all: to a temporary file in the same folder, flushed, read back, renamed, and the
 /// folder flushed. Whenever the process or the machine stops, the name has the old file, none, or the new one; a
-/// temporary file that then stays is removed when the name is written next.
+/// temporary file that then stays is taken over when the name is written next.
 public enum AtomicFile {
   public static func write(_ bytes: [UInt8], to path: String) throws(BundleError) {
     try write(ScatteredBytes(bytes), to: path)
@@ -13,44 +13,45 @@ public enum AtomicFile {
     guard !name.isEmpty, !name.contains(0), name.last != 47 else {
       throw .system("'\(printable(name))' is no file name")
     }
-    let final = name + [0]
-    let prefix = temporaryPrefix(name)
-    let temporary = prefix + [UInt8]("\(csystem_process())".utf8) + suffix
-    removeAbandoned(prefix)
-    temporary.withUnsafeBufferPointer { csystem_guard(charPointer($0)) }
-    let result = replace(final, temporary, bytes)
-    csystem_guard(nil)
-    guard result == 0 else {
-      _ = temporary.withUnsafeBufferPointer { csystem_remove(charPointer($0)) }
-      throw .system("cannot write '\(printable(name))': \(errorText(result))")
-    }
+    let result = replace(name + [0], bytes)
+    guard result == 0 else { throw .system("cannot write '\(printable(name))': \(errorText(result))") }
   }
 
-  /// `.tmp`, ended by a zero.
-  private static let suffix: [UInt8] = [46, 116, 109, 112, 0]
+  /// Who writes the same name at the same time, at most.
+  private static let writers = 1000
 
-  /// `folder/.name.`: temporary files are that, the number of the process, and `.tmp`.
-  private static func temporaryPrefix(_ name: [UInt8]) -> [UInt8] {
+  /// `folder/.name.0.tmp`, `.1.tmp` and so on, ended by a zero: a writer takes the first that nobody has open.
+  private static func temporary(_ name: [UInt8], _ number: Int) -> [UInt8] {
     let slash = name.lastIndex(of: 47)
-    let folder = slash.map { [UInt8](name[...$0]) } ?? []
-    let file = slash.map { [UInt8](name[($0 + 1)...]) } ?? name
-    return folder + [46] + file.prefix(200) + [46]
+    let folder = slash.map { name[...$0] } ?? []
+    let file = slash.map { name[($0 + 1)...] } ?? name[...]
+    return folder + [46] + file.prefix(200) + [UInt8](".\(number).tmp".utf8) + [0]
   }
 
-  /// Removes what processes left that were stopped while they wrote this file.
-  private static func removeAbandoned(_ prefix: [UInt8]) {
-    (prefix + [0]).withUnsafeBufferPointer { start in
-      suffix.withUnsafeBufferPointer { end in csystem_remove_abandoned(charPointer(start), charPointer(end)) }
+  private static func replace(_ final: [UInt8], _ bytes: ScatteredBytes) -> Int32 {
+    let name = Array(final.dropLast())
+    let inUse: Int32 = -17
+    var path: [UInt8] = []
+    var file = inUse
+    for number in 0..<writers where file == inUse {
+      path = temporary(name, number)
+      file = path.withUnsafeBufferPointer { csystem_open_temporary(charPointer($0)) }
     }
+    guard file >= 0 else { return file }
+    // Open to the end: what is open is not taken over.
+    defer { _ = csystem_close(file) }
+    path.withUnsafeBufferPointer { csystem_guard(charPointer($0)) }
+    let result = fill(file, path, final, bytes)
+    csystem_guard(nil)
+    if result != 0 { _ = path.withUnsafeBufferPointer { csystem_remove(charPointer($0)) } }
+    return result
   }
 
-  private static func replace(_ final: [UInt8], _ temporary: [UInt8], _ bytes: ScatteredBytes) -> Int32 {
-    let file = temporary.withUnsafeBufferPointer { csystem_open_new(charPointer($0)) }
-    guard file >= 0 else { return file }
-    // Open to the end: what is open is not abandoned.
-    defer { _ = csystem_close(file) }
+  private static func fill(
+    _ file: Int32, _ temporary: [UInt8], _ final: [UInt8], _ bytes: ScatteredBytes
+  ) -> Int32 {
     var crc: UInt32 = 0
-    var result = fill(file, bytes, &crc)
+    var result = append(file, bytes, &crc)
     if result == 0 { result = csystem_sync(file) }
     if result == 0 { result = check(temporary, bytes.count, crc) }
     if result == 0 {
@@ -63,7 +64,7 @@ public enum AtomicFile {
   }
 
   /// Writes the bytes and gives their checksum.
-  private static func fill(_ file: Int32, _ bytes: ScatteredBytes, _ crc: inout UInt32) -> Int32 {
+  private static func append(_ file: Int32, _ bytes: ScatteredBytes, _ crc: inout UInt32) -> Int32 {
     var result: Int32 = 0
     bytes.forEachChunk(of: 1 << 20) { chunk in
       guard result == 0 else { return }

@@ -1,8 +1,6 @@
 #define _GNU_SOURCE
 #include "csystem.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,39 +18,31 @@ int32_t csystem_open_read(const char *path) {
   return file < 0 ? -errno : file;
 }
 
-int32_t csystem_open_new(const char *path) {
+// Locks a file of this user's that nobody has open, and empties it; a negative errno where that cannot be.
+static int32_t take_over(const char *path, int file) {
+  struct stat opened, named;
+  if (fstat(file, &opened) < 0) return -errno;
+  if (!S_ISREG(opened.st_mode) || opened.st_uid != geteuid() || opened.st_nlink != 1) return -EEXIST;
+  if (flock(file, LOCK_EX | LOCK_NB) < 0) return -EEXIST;
+  // Whoever had it may have renamed it meanwhile.
+  if (lstat(path, &named) < 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev) return -EEXIST;
+  return ftruncate(file, 0) < 0 ? -errno : 0;
+}
+
+int32_t csystem_open_temporary(const char *path) {
   int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file < 0) return -errno;
-  // Where a file system has no locks, an abandoned file just stays.
-  (void)flock(file, LOCK_EX | LOCK_NB);
-  return file;
-}
-
-// Whether `name` is the prefix, digits and the suffix.
-static int is_numbered(const char *name, const char *prefix, const char *suffix) {
-  size_t length = strlen(name), head = strlen(prefix), tail = strlen(suffix);
-  if (length <= head + tail || strncmp(name, prefix, head) != 0) return 0;
-  for (size_t i = head; i < length - tail; ++i) {
-    if (!isdigit((unsigned char)name[i])) return 0;
+  if (file >= 0) {
+    // Where a file system has no locks, an abandoned file just stays.
+    (void)flock(file, LOCK_EX | LOCK_NB);
+    return file;
   }
-  return strcmp(name + length - tail, suffix) == 0;
-}
-
-void csystem_remove_abandoned(const char *prefix, const char *suffix) {
-  const char *slash = strrchr(prefix, '/');
-  char *folder = slash == NULL ? strdup(".") : strndup(prefix, (size_t)(slash - prefix) + 1);
-  if (folder == NULL) return;
-  DIR *entries = opendir(folder);
-  free(folder);
-  if (entries == NULL) return;
-  for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-    if (!is_numbered(entry->d_name, slash == NULL ? prefix : slash + 1, suffix)) continue;
-    int file = openat(dirfd(entries), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0) continue;
-    if (flock(file, LOCK_EX | LOCK_NB) == 0) (void)unlinkat(dirfd(entries), entry->d_name, 0);
-    close(file);
-  }
-  closedir(entries);
+  if (errno != EEXIST) return -errno;
+  file = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return -EEXIST;
+  int32_t result = take_over(path, file);
+  if (result == 0) return file;
+  close(file);
+  return result;
 }
 
 int32_t csystem_close(int32_t file) { return close(file) < 0 ? -errno : 0; }
@@ -154,7 +144,6 @@ void csystem_stop_on_signals(void) {
 }
 
 int32_t csystem_make_folder(const char *path) { return mkdir(path, 0777) < 0 ? -errno : 0; }
-int32_t csystem_process(void) { return (int32_t)getpid(); }
 
 void *csystem_map(int32_t file, uint64_t size) {
   if (size == 0 || size > (uint64_t)SIZE_MAX / 2) return NULL;

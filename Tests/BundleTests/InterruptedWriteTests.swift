@@ -86,8 +86,8 @@ import Testing
 
   @Test func filesOfRunningProcessesStay() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let abandoned = folder + "/.model.kerf.123.tmp"
-    let others = [".model.kerf.12x.tmp", ".model.kerf..tmp", ".other.kerf.123.tmp", "model.kerf.123.tmp"]
+    let abandoned = folder + "/.model.kerf.0.tmp"
+    let others = [".model.kerf.12x.tmp", ".model.kerf..tmp", ".other.kerf.0.tmp", "model.kerf.0.tmp"]
     for name in others { try Data([1]).write(to: URL(fileURLWithPath: folder + "/" + name)) }
     try Data([1]).write(to: URL(fileURLWithPath: abandoned))
     let file = open(abandoned, O_RDWR | O_CLOEXEC)
@@ -97,6 +97,17 @@ import Testing
     close(file)
     try AtomicFile.write(new, to: path)
     #expect(try state().names == (others + ["model.kerf"]).sorted())
+  }
+
+  @Test func linksAreNotTakenOver() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let victim = folder + "/victim"
+    try Data([1]).write(to: URL(fileURLWithPath: victim))
+    try FileManager.default.createSymbolicLink(atPath: folder + "/.model.kerf.0.tmp", withDestinationPath: victim)
+    try FileManager.default.linkItem(atPath: victim, toPath: folder + "/.model.kerf.1.tmp")
+    try AtomicFile.write(new, to: path)
+    #expect(FileManager.default.contents(atPath: victim) == Data([1]))
+    #expect(try state().bytes == new)
   }
 }
 

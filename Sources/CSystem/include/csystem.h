@@ -19,11 +19,9 @@ typedef struct csystem_status {
 
 // Functions that return int32_t give 0 or a descriptor on success and the negative errno otherwise.
 int32_t csystem_open_read(const char *path);
-/// Creates a file that must not exist, with the permissions of a new file, and locks it until it is closed.
-int32_t csystem_open_new(const char *path);
-/// Removes files in the folder of `prefix` whose path is the prefix, a number and the suffix, unless a process that made
-/// them with csystem_open_new still has them open.
-void csystem_remove_abandoned(const char *prefix, const char *suffix);
+/// Creates a file with the permissions of a new one, or takes over and empties one that a process of this user left, and
+/// locks it until it is closed. -EEXIST where the name is in use.
+int32_t csystem_open_temporary(const char *path);
 int32_t csystem_close(int32_t file);
 int32_t csystem_status_of(int32_t file, csystem_status *status);
 /// Reads or writes all of `count` bytes unless the file ends; returns the bytes moved, or the negative errno.
@@ -40,7 +38,6 @@ void csystem_guard(const char *path);
 void csystem_stop_on_signals(void);
 /// Makes a folder; one that is there already is an error (EEXIST).
 int32_t csystem_make_folder(const char *path);
-int32_t csystem_process(void);
 /// Maps a file read-only and privately; NULL when that is not possible.
 void *csystem_map(int32_t file, uint64_t size);
 void csystem_unmap(void *base, uint64_t size);

@@ -4,10 +4,19 @@ import IR
 
 /// Writes a model's outputs into a folder: `output_0.npy`, …; a sequence or map as `output_0.npz` with one array per element.
 public enum OutputFiles {
-  /// Writes whole files or none, each by renaming a temporary one. Makes the folder where it is missing.
+  /// Each is flushed to the disk on its own, which takes a millisecond.
+  static let most = 4096
+
+  /// Writes whole files or none, each by renaming a temporary one. Makes the folder where it is missing. Throws for more
+  /// than 4,096 outputs.
   /// - Returns: the paths written.
   @discardableResult
   public static func write(_ outputs: [Datum], to folder: String) throws -> [String] {
+    guard outputs.count <= most else {
+      throw KerfError(
+        "the model has \(outputs.count) outputs, at most \(most) are written as files",
+        notes: ["leave out of the graph's outputs what you do not need"])
+    }
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
