@@ -32,9 +32,10 @@ static int32_t take_over(const char *path, int file) {
 int32_t csystem_open_temporary(const char *path) {
   int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file >= 0) {
-    // Where a file system has no locks, an abandoned file just stays.
-    (void)flock(file, LOCK_EX | LOCK_NB);
-    return file;
+    // Another may have taken it over already. Where a file system has no locks, an abandoned file just stays.
+    if (flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return file;
+    close(file);
+    return -EEXIST;
   }
   if (errno != EEXIST) return -errno;
   file = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
