@@ -168,6 +168,34 @@ import Testing
     }
   }
 
+  /// `--quiet` leaves standard error empty, `--verbose` names the steps there, neither changes the result.
+  @Test func quietAndVerbose() throws {
+    let bundle = try bundle()
+    let kept = folder.path + "/kept.kerf"
+    #expect(try kerf("compile", model, "-o", kept, "--keep-graph", "--quiet").status == 0)
+    let cases: [(arguments: [String], steps: [String])] = [
+      (["compile", model, "-o", folder.path + "/new.kerf"], ["compile \(model)", "write \(folder.path)/new.kerf"]),
+      (["run", bundle, "--outputs", folder.path + "/out"], ["open \(bundle)", "run", "write to \(folder.path)/out"]),
+      (["bench", bundle, "--seconds", "0.01"], ["open \(bundle)", "measure for 0.01000 s"]),
+      (["profile", bundle, "--runs", "3"], ["open \(bundle)", "profile 3 runs"]),
+      (["report", bundle, "-o", folder.path + "/r.txt"], ["read \(bundle)", "write \(folder.path)/r.txt"]),
+      (["inspect", model, "--ir"], ["inspect \(model)"]),
+      (["compare", bundle, kept], ["open \(bundle)", "open \(kept)", "compare on one sample"]),
+      (["export", kept, "-o", folder.path + "/e.onnx"], ["read \(kept)", "write \(folder.path)/e.onnx"]),
+      (["verify", bundle], ["verify \(bundle)"]),
+      (["operators"], ["collect operators and kernels"]),
+    ]
+    for (arguments, steps) in cases {
+      let quiet = try CommandLineRun(arguments + ["--quiet"])
+      #expect(quiet.status == 0 && quiet.errors.isEmpty, "\(arguments)")
+      let verbose = try CommandLineRun(arguments + ["--verbose"])
+      #expect(verbose.status == 0)
+      let lines = verbose.errors.split(separator: "\n").filter { $0.contains(": ") && $0.hasSuffix(" ms") }
+      let said = lines.map { $0[..<($0.range(of: ": ", options: .backwards)?.lowerBound ?? $0.endIndex)] }
+      #expect(said.filter { steps.contains(String($0)) }.map(String.init) == steps, "\(arguments): \(verbose.errors)")
+    }
+  }
+
   @Test func conformanceExitStatus() throws {
     for (name, last) in [("good", Float(3)), ("bad", 4)] {
       try folder.write(TinyModel.relu, "cases/\(name)/model.onnx")

@@ -29,11 +29,13 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let opened = try opening.open(model)
+    let opened = try opening.open(model, verbosity)
     let values = try inputs.values(opened.session.inputs)
-    let result = try Benchmark.run(
-      model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: opening.threads.count,
-      seconds: seconds)
+    let result = try verbosity.step("measure for \(Format.figure(seconds)) s") { _ in
+      try Benchmark.run(
+        model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: opening.threads.count,
+        seconds: seconds)
+    }
     if json.json { return try Console.json(result) }
     try Console.result(
       Format.table([

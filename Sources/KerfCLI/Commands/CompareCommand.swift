@@ -27,12 +27,12 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var verbosity: VerbosityOptions
 
   func run() throws {
-    let a = try opening.open(first).session
-    let b = try opening.open(second).session
+    let a = try opening.open(first, verbosity).session
+    let b = try opening.open(second, verbosity).session
     let set = try openSamples(samples.samples, inputs.inputs, for: a.inputs)
-    let progress = Progress("compare", quiet: verbosity.quiet)
-    let result = try Comparison.run(a, b, set) { progress.show($0, of: set.count) }
-    progress.finish()
+    let result = try verbosity.step("compare on \(samples.samples ?? "one sample")") { progress in
+      try Comparison.run(a, b, set) { progress.show($0, of: set.count) }
+    }
     if json.json { return try Console.json(result) }
     func text(_ value: Double?) -> String { value.map(Format.figure) ?? "-" }
     var rows = [["output", "max abs", "max rel", "SQNR dB", "cosine", "top-1"]]

@@ -61,16 +61,18 @@ struct CompileCommand: ParsableCommand {
 
   func run() throws {
     try custom.load()
-    let progress = Progress("compile", quiet: verbosity.quiet)
     let unused = flags.withoutEffect(samples: samples.samples)
     if flags.strict, let first = unused.first {
       throw KerfError("--strict: \(first)", notes: Array(unused.dropFirst()))
     }
-    let compiled = try Compiler.compile(path: model, options: options(progress))
-    progress.finish()
+    let compiled = try verbosity.step("compile \(model)") { try Compiler.compile(path: model, options: options($0)) }
     for warning in unused + compiled.warnings { Console.warning(warning) }
-    try compiled.write(to: output)
-    if let report { try OutputFiles.write(try compiled.report.encoded(pretty: true), to: report) }
+    try verbosity.step("write \(output)") { _ in try compiled.write(to: output) }
+    if let report {
+      try verbosity.step("write \(report)") { _ in
+        try OutputFiles.write(try compiled.report.encoded(pretty: true), to: report)
+      }
+    }
     try summarize(compiled)
   }
 
@@ -80,7 +82,7 @@ struct CompileCommand: ParsableCommand {
     flags.apply(to: &options)
     options.threads = threads.count
     options.progress = { progress.show($0, $1) }
-    if verbosity.verbose { options.log = { Console.line($0) } }
+    options.log = verbosity.log
     options.printGraph = { Console.line($0) }
     if let path = samples.samples {
       let constants = inputs

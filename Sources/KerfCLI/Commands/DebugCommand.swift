@@ -44,10 +44,14 @@ struct DebugCommand: ParsableCommand {
   }
 
   func run() throws {
-    let progress = Progress("debug", quiet: verbosity.quiet)
-    let diagnosis = try Compiler.diagnose(path: model, options: options(progress))
-    progress.finish()
-    if let apply { try OutputFiles.write(Array(diagnosis.recipe.yaml.utf8), to: apply) }
+    let diagnosis = try verbosity.step("diagnose \(model)") {
+      try Compiler.diagnose(path: model, options: options($0))
+    }
+    if let apply {
+      try verbosity.step("write \(apply)") { _ in
+        try OutputFiles.write(Array(diagnosis.recipe.yaml.utf8), to: apply)
+      }
+    }
     if json.json { return try Console.json(diagnosis) }
     try Console.result(DebugCommand.text(diagnosis))
   }
@@ -58,7 +62,7 @@ struct DebugCommand: ParsableCommand {
     quantization.apply(to: &options)
     options.threads = threads.count
     options.progress = { progress.show($0, $1) }
-    if verbosity.verbose { options.log = { Console.line($0) } }
+    options.log = verbosity.log
     if let path = samples.samples {
       let constants = inputs
       options.openSamples = { ports in

@@ -41,13 +41,13 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let session = try opening.open(model).session
+    let session = try opening.open(model, verbosity).session
     let set = try openSamples(samples.samples, inputs.inputs, for: session.inputs)
-    let progress = Progress("evaluate", quiet: verbosity.quiet)
-    let result = try Evaluation.run(
-      session, set, labels: try NumpyFile.read(labels), metric: metric, output: try index(session)
-    ) { progress.show($0, of: set.count) }
-    progress.finish()
+    let result = try verbosity.step("evaluate on \(samples.samples ?? "")") { progress in
+      try Evaluation.run(
+        session, set, labels: try NumpyFile.read(labels), metric: metric, output: try index(session)
+      ) { progress.show($0, of: set.count) }
+    }
     if json.json { return try Console.json(result) }
     try Console.result("\(result.metric) \(Format.figure(result.value)) over \(result.samples) samples")
   }

@@ -21,9 +21,14 @@ struct ExportCommand: ParsableCommand {
     completion: .file())
   var output: String
 
+  @OptionGroup var verbosity: VerbosityOptions
+
   func validate() throws {
     if output == bundle { throw ValidationError("the output must be another file than the bundle") }
   }
 
-  func run() throws { try OutputFiles.write(try BundleContents.graph(path: bundle), to: output) }
+  func run() throws {
+    let graph = try verbosity.step("read \(bundle)") { _ in try BundleContents.graph(path: bundle) }
+    try verbosity.step("write \(output)") { _ in try OutputFiles.write(graph, to: output) }
+  }
 }

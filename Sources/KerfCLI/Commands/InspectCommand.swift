@@ -24,12 +24,15 @@ struct InspectCommand: ParsableCommand {
   var shapes: ShapeOptions
   @OptionGroup var custom: CustomOperatorOptions
   @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
 
   func run() throws {
     try custom.load()
     var options = CompileOptions()
     shapes.apply(to: &options)
-    let result = try Inspection.of(path: model, options: options, withText: showsText)
+    let result = try verbosity.step("inspect \(model)") { _ in
+      try Inspection.of(path: model, options: options, withText: showsText)
+    }
     if json.json { return try Console.json(result) }
     if let text = result.text { return try Console.result(text) }
     for (title, ports) in [("input", result.inputs), ("output", result.outputs)] {

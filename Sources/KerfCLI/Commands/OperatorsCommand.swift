@@ -18,13 +18,14 @@ struct OperatorsCommand: ParsableCommand {
   var markdown = false
 
   @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
     if markdown, json.json { throw ValidationError("--markdown and --json exclude each other") }
   }
 
   func run() throws {
-    let table = OperatorTable.make()
+    let table = verbosity.step("collect operators and kernels") { _ in OperatorTable.make() }
     if markdown { return try Console.result(table.markdown()) }
     if json.json { return try Console.json(table) }
     var rows = [["operator", "opsets", "runs by", "element types"]]

@@ -27,6 +27,7 @@ struct ProfileCommand: ParsableCommand {
   @OptionGroup var inputs: InputOptions
   @OptionGroup var opening: OpeningOptions
   @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
     guard (1...1_000_000).contains(runs) else { throw ValidationError("--runs is \(runs), must be in 1...1000000") }
@@ -68,9 +69,10 @@ struct ProfileCommand: ParsableCommand {
   }
 
   func run() throws {
-    let session = try opening.open(model).session
+    let session = try opening.open(model, verbosity).session
     let peak = session.peakGFLOPS() * Double(opening.threads.count)
-    let steps = try session.profile(try inputs.values(session.inputs), runs: runs)
+    let values = try inputs.values(session.inputs)
+    let steps = try verbosity.step("profile \(runs) runs") { _ in try session.profile(values, runs: runs) }
     let total = steps.reduce(0) { $0 + $1.milliseconds }
     var shown = steps.map { step in
       Report.Step(

@@ -26,6 +26,7 @@ struct ReportCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
     if json.json, let format, format != .json {
@@ -34,13 +35,14 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let report = try BundleContents.report(path: bundle)
+    let report = try verbosity.step("read \(bundle)") { _ in try BundleContents.report(path: bundle) }
     let text =
       switch json.json ? .json : format ?? .text {
       case .text: report.text()
       case .json: String(decoding: try report.encoded(pretty: output != nil), as: UTF8.self) + "\n"
       case .html: try report.html()
       }
-    if let output { try OutputFiles.write(Array(text.utf8), to: output) } else { try Console.result(text) }
+    guard let output else { return try Console.result(text) }
+    try verbosity.step("write \(output)") { _ in try OutputFiles.write(Array(text.utf8), to: output) }
   }
 }

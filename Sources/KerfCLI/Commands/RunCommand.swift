@@ -58,17 +58,20 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let isTrial = samples.samples == nil && inputs.inputs.isEmpty
-    let opened = try opening.open(model, maxMemory: maxMemory?.bytes ?? (isTrial ? trialMemory(weights: 0) : nil))
-    let session = opened.session
-    if verbosity.verbose { Console.line("loaded in \(Format.milliseconds(opened.loadMilliseconds))") }
+    let session = try opening.open(
+      model, verbosity, maxMemory: maxMemory?.bytes ?? (isTrial ? trialMemory(weights: 0) : nil)
+    ).session
     session.timeLimit = timeout
     let results: [Datum]
     if let path = samples.samples {
       results = try runSamples(path, session)
     } else {
-      results = isTrial ? try runTrial(session) : try session.run(try inputs.values(session.inputs))
+      let values = isTrial ? [] : try inputs.values(session.inputs)
+      results = try verbosity.step("run") { _ in isTrial ? try runTrial(session) : try session.run(values) }
     }
-    let files = try outputs.map { try OutputFiles.write(results, to: $0) }
+    let files = try outputs.map { folder in
+      try verbosity.step("write to \(folder)") { _ in try OutputFiles.write(results, to: folder) }
+    }
     try report(results, session.outputs, files)
   }
 
@@ -98,9 +101,9 @@ struct RunCommand: ParsableCommand {
     let carried = try SampleRunner.carriedInputs(carry, session)
     let files = try SampleFiles.open(path, for: session.inputs, constants: constants, carried: carried)
     var runner = try SampleRunner(session, carries: carry, constants: constants)
-    let progress = Progress("run", quiet: verbosity.quiet)
-    defer { progress.finish() }
-    return try runner.runAll(files) { progress.show($0, of: files.set.count) }
+    return try verbosity.step("run \(files.set.count) samples") { progress in
+      try runner.runAll(files) { progress.show($0, of: files.set.count) }
+    }
   }
 
   private struct Report: Encodable {

@@ -15,10 +15,12 @@ struct VerifyCommand: ParsableCommand {
   var bundle: String
 
   @OptionGroup var json: JSONOption
+  @OptionGroup var verbosity: VerbosityOptions
 
   func run() throws {
-    let result = try BundleVerificationResult.verify(path: bundle)
+    let result = try verbosity.step("verify \(bundle)") { _ in try BundleVerificationResult.verify(path: bundle) }
     if json.json { return try Console.json(result) }
+    guard !verbosity.quiet else { return }
     try Console.result(
       "\(bundle): valid, format \(result.format), \(Format.bytes(result.bytes)), \(result.steps) steps")
     try Console.result("build \(result.buildID), \(result.signed ? "signed" : "not signed")")

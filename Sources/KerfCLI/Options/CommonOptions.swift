@@ -19,6 +19,28 @@ struct VerbosityOptions: ParsableArguments {
   func validate() throws {
     if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
   }
+
+  /// Where the steps of compiling, pruning and quantizing are told.
+  var log: (@Sendable (String) -> Void)? {
+    guard verbose else { return nil }
+    return { Console.line($0) }
+  }
+
+  /// Does one step of a command: a terminal shows that it runs and how far it is, and `--verbose` how long it took.
+  /// - Parameter label: what is done, with the names of the files.
+  func step<Result>(_ label: String, _ body: (Progress) throws -> Result) rethrows -> Result {
+    let label = printable(label)
+    let progress = Progress(label, quiet: quiet)
+    progress.show(label, nil)
+    defer { progress.finish() }
+    let clock = ContinuousClock()
+    let start = clock.now
+    let result = try body(progress)
+    if verbose {
+      Console.line("\(label): \(Format.milliseconds(Benchmark.milliseconds(start.duration(to: clock.now))))")
+    }
+    return result
+  }
 }
 
 /// `--threads`.
@@ -77,8 +99,17 @@ struct OpeningOptions: ParsableArguments {
   @OptionGroup var strictness: StrictOption
   @OptionGroup var threads: ThreadOptions
 
-  func open(_ path: String, maxMemory: Int? = nil) throws -> OpenedModel {
-    try OpenedModel(path, threads: threads.count, custom: custom, maxMemory: maxMemory, strict: strictness.strict)
+  /// - Parameter maxMemory: bytes that arena and buffers may take.
+  func open(_ path: String, _ verbosity: VerbosityOptions, maxMemory: Int? = nil) throws -> OpenedModel {
+    try custom.load()
+    var options = SessionOptions(threads: threads.count)
+    options.maxMemory = maxMemory
+    options.compile.log = verbosity.log
+    let isModel = path.hasSuffix(".onnx")
+    return try verbosity.step("\(isModel ? "compile" : "open") \(path)") { progress in
+      options.compile.progress = { progress.show($0, $1) }
+      return try OpenedModel(path, options, strict: strictness.strict)
+    }
   }
 }
 
@@ -103,17 +134,10 @@ struct OpenedModel {
   let session: Session
   let loadMilliseconds: Double
 
-  /// - Parameters:
-  ///   - maxMemory: bytes that arena and buffers may take.
-  ///   - strict: refuse what has no kernel.
-  init(
-    _ path: String, threads: Int, custom: CustomOperatorOptions, maxMemory: Int? = nil, strict: Bool = false
-  ) throws {
-    try custom.load()
+  /// - Parameter strict: refuse what has no kernel.
+  init(_ path: String, _ options: SessionOptions, strict: Bool) throws {
     let clock = ContinuousClock()
     let start = clock.now
-    var options = SessionOptions(threads: threads)
-    options.maxMemory = maxMemory
     session = try Session(path: path, options: options)
     loadMilliseconds = Benchmark.milliseconds(start.duration(to: clock.now))
     let fallbacks = strict ? session.fallbacks : []
