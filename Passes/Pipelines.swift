@@ -87,6 +87,7 @@ public enum Pipelines {
       CorrectBias(plan, last, means: means),
       QuantizeWeights(plan, weights),
       RoundWeights(plan, rounded),
+      QuantizeRecurrent(plan),
       QuantizeStatic(plan, ranges: ranges),
       // Movement between two layers on codes moves the codes.
       RulePass(SinkDequantize()),
@@ -100,14 +101,18 @@ public enum Pipelines {
 
   /// Weights as codes, inputs quantized by each run.
   public static func dynamic(_ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights]) -> Pipeline {
-    Pipeline([QuantizeDynamic(plan, weights), EliminateCommonSubexpressions(), EliminateDeadNodes()])
+    Pipeline([
+      QuantizeDynamic(plan, weights), QuantizeRecurrent(plan), EliminateCommonSubexpressions(), EliminateDeadNodes(),
+    ])
   }
 
   /// Weights as codes, everything else in float.
   public static func weightCodes(
     _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:]
   ) -> Pipeline {
-    Pipeline([QuantizeWeights(plan, weights), RoundWeights(plan, rounded), EliminateDeadNodes()])
+    Pipeline([
+      QuantizeWeights(plan, weights), RoundWeights(plan, rounded), QuantizeRecurrent(plan), EliminateDeadNodes(),
+    ])
   }
 
   /// One of every pass, with its default options.

@@ -24,6 +24,8 @@ public struct QuantizationPlan: Sendable {
   public private(set) var layers: Set<NodeID> = []
   /// Products whose weights are codes and whose inputs are float.
   public private(set) var weightLayers: Set<NodeID> = []
+  /// LSTM, GRU and RNN whose weights are codes.
+  public private(set) var recurrent: Set<NodeID> = []
   /// Nodes that pass codes on: sums, pools, functions of one value, movement.
   public private(set) var carriers: Set<NodeID> = []
   /// Values that get codes, in the order of their definition.
@@ -43,11 +45,13 @@ public struct QuantizationPlan: Sendable {
         rejected.append((node, "kept float on request"))
       } else if let reason = QuantizationPlan.obstacle(node, graph) {
         rejected.append((node, reason))
-      } else if weightsOnly {
-        weightLayers.insert(node.id)
-      } else if let exception = exceptions[node.id] {
+      } else if !weightsOnly, let exception = exceptions[node.id] {
         rejected.append((node, exception.reason))
         if exception.precision == .weights { weightLayers.insert(node.id) }
+      } else if node.op is any RecurrentOperator {
+        recurrent.insert(node.id)
+      } else if weightsOnly {
+        weightLayers.insert(node.id)
       } else {
         layers.insert(node.id)
       }
@@ -89,8 +93,14 @@ public struct QuantizationPlan: Sendable {
   /// Nodes that read codes.
   public func readsCodes(_ node: NodeID) -> Bool { layers.contains(node) || carriers.contains(node) }
 
-  /// Layers whose weights become codes, in order.
+  /// Products and convolutions whose weights become codes, in order.
   public var coded: [NodeID] { layers.union(weightLayers).sorted() }
+
+  /// Layers that are to be faster for their codes, in order: what can go back to float.
+  public var accelerated: [NodeID] { layers.union(recurrent).sorted() }
+
+  /// Whether no weights become codes.
+  public var isEmpty: Bool { layers.isEmpty && weightLayers.isEmpty && recurrent.isEmpty }
 
   /// Whether a layer's weights can be codes while its inputs are float: kernels exist for products.
   public static func takesWeightCodes(_ node: Node) -> Bool { node.op is Gemm || node.op is MatMul }
@@ -101,7 +111,9 @@ public struct QuantizationPlan: Sendable {
     return node.op is Conv ? 1 : rank - 1
   }
 
-  static func isLayer(_ node: Node) -> Bool { node.op is Conv || node.op is Gemm || node.op is MatMul }
+  static func isLayer(_ node: Node) -> Bool {
+    node.op is Conv || node.op is Gemm || node.op is MatMul || node.op is any RecurrentOperator
+  }
 
   /// Axis of the weight along which each output channel has its own scale.
   static func channelAxis(_ op: any Operator) -> Int {
@@ -127,6 +139,11 @@ public struct QuantizationPlan: Sendable {
       if product.transposesA || product.alpha != 1 { return "it transposes or scales its input" }
       if weight.rank != 2 { return "its weights are no matrix" }
       if graph.rank(node.input(0)) ?? 0 < 2 { return "its input is a vector" }
+    case is any RecurrentOperator:
+      guard let states = graph.constant(node.input(2)), states.type.isFloat, states.count > 0 else {
+        return "its weights are not constant"
+      }
+      return nil
     case is Conv:
       if weight.rank != 4 && weight.rank != 3 { return "it has \(weight.rank - 2) spatial axes" }
     default: return "it is no layer"

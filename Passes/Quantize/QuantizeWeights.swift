@@ -20,22 +20,25 @@ public struct QuantizeWeights: Pass {
     if plan.layers.isEmpty { for (node, reason) in plan.rejected { context.reject(node, reason) } }
     for id in plan.coded where context.mayEdit {
       guard let node = graph[id], let weights = weights[id] else { continue }
-      try replace(weights, of: node, &graph)
+      try QuantizeWeights.replace(1, of: node, by: weights, &graph)
       try context.didEdit(graph, "weights of \(node.label)")
     }
   }
 
-  private func replace(_ weights: LayerWeights, of node: Node, _ graph: inout Graph) throws(Diagnostic) {
-    guard let id = node.input(1), let weight = graph.constant(id) else { return }
+  /// Makes codes of a node's constant input.
+  static func replace(
+    _ index: Int, of node: Node, by weights: LayerWeights, _ graph: inout Graph
+  ) throws(Diagnostic) {
+    guard let id = node.input(index), let weight = graph.constant(id) else { return }
     let name = graph[id].name
     let stored = graph.addConstant(
-      weights.codes, name: Name(name.bytes + Array((weights.block > 0 ? ".int4" : ".int8").utf8)))
+      weights.codes, name: Name(name.bytes + Array((weights.codes.type == .int4 ? ".int4" : ".int8").utf8)))
     let scale = graph.addConstant(weights.scales, name: Name(name.bytes + Array(".scale".utf8)))
     var dequantize = DequantizeLinear()
     dequantize.granularity.axis = weights.axis
     dequantize.granularity.blockSize = weights.block
     if weight.type != .float32 { dequantize.outputType = weight.type }
     let back = try graph.add(dequantize, [stored, scale], names: node.names, before: node.id)
-    graph.setInput(node.id, 1, back[0])
+    graph.setInput(node.id, index, back[0])
   }
 }

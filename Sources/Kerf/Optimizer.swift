@@ -32,7 +32,7 @@ extension Compiler {
       if mode == .int8 {
         warnings.append("without --samples activations get their ranges in each run, as with --quantize int8-dynamic")
       }
-      try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).layers.isEmpty, options, &warnings)
+      try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty, options, &warnings)
       let search = options.refusesSlower ? precisionSearch(graph, options, costs) : nil
       choices += search?.choices ?? []
       let plan = QuantizationPlan(
@@ -41,7 +41,7 @@ extension Compiler {
       return report.followed(by: try run(passes, on: &graph, settingsAfter))
     case .int8Weights, .int4Weights:
       let plan = QuantizationPlan(graph, keepFloat: options.keepFloat, weightsOnly: true)
-      try warnIfEmpty(plan.weightLayers.isEmpty, options, &warnings)
+      try warnIfEmpty(plan.isEmpty, options, &warnings)
       let bits = mode == .int4Weights ? 4 : 8
       guard options.openSamples != nil, !plan.weightLayers.isEmpty else {
         let passes = Pipelines.weightCodes(plan, LayerWeights.all(plan, graph, bits: bits))
@@ -96,7 +96,7 @@ extension Compiler {
     _ graph: inout Graph, _ options: CompileOptions, _ costs: any KernelCosts, _ settings: PassOptions,
     _ warnings: inout [String], _ choices: inout [KernelChoice]
   ) throws -> PipelineReport {
-    let isEmpty = QuantizationPlan(graph, keepFloat: options.keepFloat).layers.isEmpty
+    let isEmpty = QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty
     try warnIfEmpty(isEmpty, options, &warnings)
     guard !isEmpty else { return try run(Pipeline([]), on: &graph, settings) }
     var quantizer = try quantizer(graph, options)

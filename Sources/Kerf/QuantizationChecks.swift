@@ -64,7 +64,9 @@ struct QuantizationChecks {
     float.setOutputs(values, names: values.map { Name("value \($0.index)") })
     var codes = float
     do throws(Diagnostic) {
-      let quantizing = passes.passes.filter { $0 is CorrectBias || $0 is QuantizeWeights || $0 is QuantizeStatic }
+      let quantizing = passes.passes.filter {
+        $0 is CorrectBias || $0 is QuantizeWeights || $0 is QuantizeRecurrent || $0 is QuantizeStatic
+      }
       _ = try Pipeline(quantizing).run(on: &codes, PassOptions())
     } catch {
       throw KerfError(error)

@@ -37,7 +37,7 @@ struct Quantizer {
       let search = Compiler.precisionSearch(graph, options, costs, exceptions: exceptions)
       exceptions.merge(search.exceptions()) { first, _ in first }
       choices = search.choices
-      if plan().layers.isEmpty {
+      if plan().accelerated.isEmpty {
         let what = "no layer is faster on codes than in float: none is quantized (--allow-slower does it nevertheless)"
         if options.strict { throw KerfError("--strict: \(what)") }
         warnings.append(what)
@@ -223,7 +223,7 @@ struct Quantizer {
   /// Whether the noise is so unevenly spread that a goal can be met within its budget: judged by eight groups of layers
   /// where there are many.
   private func isWithinReach(_ goal: QualityGoal, _ method: RangeMethod) throws -> Bool {
-    let layers = plan().layers.sorted().compactMap { graph[$0] }
+    let layers = plan().accelerated.compactMap { graph[$0] }
     guard goal.budget < 1, layers.count > 24 else { return true }
     var groups: [LayerSensitivity] = []
     for group in 0..<8 {
@@ -253,7 +253,7 @@ struct Quantizer {
   private func exception(
     _ layer: LayerSensitivity, _ before: OutputQuality, _ goal: QualityGoal
   ) -> QuantizationPlan.Exception {
-    let bytes = graph.constant(layer.node.inputs[1])?.byteCount ?? 0
+    let bytes = layer.node.inputs.dropFirst().reduce(0) { $0 + (graph.constant($1)?.byteCount ?? 0) }
     return QuantizationPlan.Exception(
       .float,
       "on codes it alone brings an output to \(rounded(layer.decibels)) dB, all layers together to "
@@ -262,7 +262,7 @@ struct Quantizer {
 
   /// What each layer alone does to the outputs, by falling noise per multiplication saved.
   func sensitivities(_ method: RangeMethod) throws -> [LayerSensitivity] {
-    let layers = plan().layers.sorted().compactMap { graph[$0] }
+    let layers = plan().accelerated.compactMap { graph[$0] }
     var result: [LayerSensitivity] = []
     for (index, node) in layers.enumerated() {
       options.progress?("find sensitive layers", .count(index, of: layers.count))

@@ -315,7 +315,7 @@ public struct StepProfile: Sendable {
 
   /// Products with W and R of all steps, sequences and directions.
   private static func recurrent(_ step: StepDescription, _ attribute: (Int) -> Int) -> Int {
-    let gates = ["lstm_f32": 4, "gru_f32": 3, "rnn_f32": 1][step.operation] ?? 0
+    let gates = ["lstm": 4, "gru": 3, "rnn": 1][String(step.operation.prefix { $0 != "_" })] ?? 0
     guard gates > 0, let x = step.inputs.first?.dims, x.count == 3 else { return 0 }
     let directions = attribute(2) == 2 ? 2 : 1
     return x[0] &* x[1] &* directions &* gates &* attribute(0) &* (attribute(0) &+ attribute(1))

@@ -412,7 +412,15 @@ final class LoweringRecord {
       LayerSummary(
         name: node.names.map(\.description).joined(separator: " + "), operator: node.op.displayName,
         kernel: name, precision: ElementType(rawValue: result)?.name ?? "", sparsity: weights?.zeroFraction ?? 0,
-        bits: !isPacked ? 0 : name.contains("_u8") ? 8 : 32, weightBytes: bytes))
+        bits: isPacked ? LoweringRecord.bits(step, name) : 0, weightBytes: bytes))
+  }
+}
+
+extension LoweringRecord {
+  /// Of a packed weight.
+  fileprivate static func bits(_ step: Step, _ name: String) -> Int {
+    if case .kernel(Op.gemmCodes) = step.kind, case .int(let bits) = step.attributes[2] { return Int(bits) }
+    return ["_u8", "_codes", "_dynamic"].contains { name.contains($0) } ? 8 : 32
   }
 }
 

@@ -26,6 +26,8 @@ public struct PrecisionCosts: Sendable {
   private static let codedWeight = 2.0
   /// Depthwise convolutions in float, which have few products for what they load.
   private static let floatDepthwise = 3.0
+  /// A multiply-add of a recurrent layer whose weights are codes, most of which read weights that no other shares.
+  private static let recurrentCodes = 0.7
   /// Whether 3×3 convolutions of stride 1 run as Winograd's in integers, which saves so much.
   private let hasWinograd: Bool
   private static let winograd = 0.55
@@ -39,9 +41,10 @@ public struct PrecisionCosts: Sendable {
     hasWinograd = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
   }
 
-  /// Asks whether a layer is to compute in float (first) or on codes. Nil for what is no convolution or product by
-  /// constant weights, or of unknown size.
+  /// Asks whether a layer is to compute in float (first) or on codes. Nil for what is no convolution, product or recurrent
+  /// layer by constant weights, or of unknown size.
   public func question(_ node: Node, _ graph: Graph) -> KernelQuestion? {
+    if let layer = RecurrentSample(graph, node) { return question(node, layer) }
     guard node.inputs.count > 1, let weights = graph.constant(node.inputs[1]),
       let layer = LayerSample(graph, node, weights)
     else { return nil }
@@ -51,6 +54,17 @@ public struct PrecisionCosts: Sendable {
     ]
     return KernelQuestion(node, layer.text + ", float or codes", candidates) { (index) throws(Diagnostic) in
       try index == 0 ? layer.floatGraph() : layer.codedGraph()
+    }
+  }
+
+  /// A recurrent layer's weights are codes, its inputs and states floats.
+  private func question(_ node: Node, _ layer: RecurrentSample) -> KernelQuestion {
+    let candidates = [
+      KernelCandidate(kernel: Self.float, cost: layer.macs),
+      KernelCandidate(kernel: Self.codes, cost: layer.macs * Self.recurrentCodes),
+    ]
+    return KernelQuestion(node, layer.text + ", float or codes", candidates) { (index) throws(Diagnostic) in
+      try layer.graph(coded: index == 1)
     }
   }
 

@@ -20,6 +20,8 @@ struct RecurrentShape {
   var initial = true
   var lengths: [Int]?
   var outputs = [true, true, true]
+  /// Weights are codes of 8 bits.
+  var coded = false
 
   var directions: Int { direction == 2 ? 2 : 1 }
   var label: String {
@@ -31,15 +33,20 @@ struct RecurrentShape {
 struct RecurrentModel {
   let s: RecurrentShape
   let x, w, r, biasW, biasR, h0, c0, peephole: [Float]
+  private let wCodes, rCodes: CodedRows
 
   init(_ shape: RecurrentShape, _ random: inout TestRandom) {
     s = shape
     let d = s.directions
     let width = s.gates * s.h
     x = random.floats(s.t * s.b * s.i)
-    w = random.floats(d * width * s.i)
+    let w = random.floats(d * width * s.i)
     let bound = s.h > 40 ? Float(0.1) : 0.5  // larger states must not be chaotic
-    r = random.floats(d * width * s.h, -bound, bound)
+    let r = random.floats(d * width * s.h, -bound, bound)
+    wCodes = CodedRows(w, columns: s.i)
+    rCodes = CodedRows(r, columns: s.h)
+    self.w = s.coded ? wCodes.floats : w
+    self.r = s.coded ? rCodes.floats : r
     biasW = random.floats(d * width)
     biasR = random.floats(d * width)
     h0 = s.initial ? random.floats(d * s.b * s.h) : [Float](repeating: 0, count: d * s.b * s.h)
@@ -111,8 +118,13 @@ struct RecurrentModel {
     return (y, yh, yc)
   }
 
-  private func packed(_ weights: [Float], _ k: Int) -> TestTensor {
+  private func packed(_ weights: [Float], _ codes: CodedRows, _ k: Int) -> TestTensor {
     let (d, g, h, n) = (Int64(s.directions), Int64(s.gates), Int64(s.h), Int64(k))
+    if s.coded {
+      return .packed(kerf_pack_rnn_codes_size(d, g, h, n)) {
+        kerf_pack_rnn_codes(d, g, h, n, codes.codes, codes.scales, $0)
+      }
+    }
     return .packed(kerf_pack_rnn_f32_size(d, g, h, n)) { kerf_pack_rnn_f32(d, g, h, n, weights, $0) }
   }
 
@@ -123,7 +135,9 @@ struct RecurrentModel {
     let (y, yh, yc) = outputs()
     let lengths: TestTensor = s.lengths.map { .i32($0.map(Int32.init), [s.b]) } ?? .none
     let first: TestTensor = s.initial ? .f32(h0, state) : .none
-    var inputs: [TestTensor] = [.f32(x, [s.t, s.b, s.i]), packed(w, s.i), packed(r, s.h), .f32(biasW, [d, width])]
+    var inputs: [TestTensor] = [
+      .f32(x, [s.t, s.b, s.i]), packed(w, wCodes, s.i), packed(r, rCodes, s.h), .f32(biasW, [d, width]),
+    ]
     if s.gates == 3 { inputs.append(.f32(biasR, [d, width])) }
     inputs.append(first)
     if s.gates == 4 {
@@ -137,13 +151,33 @@ struct RecurrentModel {
     for _ in 0..<d { attributes += s.gates == 1 ? squash : s.gates == 3 ? gate + squash : gate + squash + squash }
     let all: [TestTensor] = [.f32(y, [s.t, d, s.b, s.h]), .f32(yh, state), .f32(yc, state)]
     let outputs = (0..<(s.gates == 4 ? 3 : 2)).map { s.outputs[$0] ? all[$0] : TestTensor.none }
+    let tolerance: Float = s.coded ? 2e-4 : 2e-5
     return KernelCase(
-      name: s.label, inputs: inputs, attributes: attributes, outputs: outputs, absolute: 2e-5, relative: 2e-5)
+      name: s.label, inputs: inputs, attributes: attributes, outputs: outputs, absolute: tolerance, relative: 2e-5)
   }
 }
 
-private func recurrentCases(gates: Int, seed: Int) -> [KernelCase] {
-  var random = TestRandom(seed)
+/// Rows of weights as codes of 8 bits with a scale each.
+struct CodedRows {
+  var codes: [Int8] = []
+  var scales: [Float] = []
+
+  init(_ weights: [Float], columns: Int) {
+    for start in stride(from: 0, to: weights.count, by: columns) {
+      let row = weights[start..<start + columns]
+      let scale = (row.map(abs).max() ?? 1) / 127
+      scales.append(scale)
+      codes += row.map { Int8(($0 / scale).rounded()) }
+    }
+  }
+
+  var floats: [Float] {
+    let columns = codes.count / max(scales.count, 1)
+    return codes.indices.map { Float(codes[$0]) * scales[$0 / columns] }
+  }
+}
+
+private func recurrentShapes(gates: Int) -> [RecurrentShape] {
   var shapes: [RecurrentShape] = []
   for direction in 0...2 {
     shapes += [
@@ -159,7 +193,16 @@ private func recurrentCases(gates: Int, seed: Int) -> [KernelCase] {
     .init(gates: gates, b: 0),
     .init(gates: gates, t: 150, b: 5, i: 8, h: 96, initial: false),
   ]
-  return shapes.map { RecurrentModel($0, &random).testCase }
+  return shapes
+}
+
+func recurrentCases(gates: Int, seed: Int, coded: Bool = false) -> [KernelCase] {
+  var random = TestRandom(seed)
+  return recurrentShapes(gates: gates).map { shape in
+    var shape = shape
+    shape.coded = coded
+    return RecurrentModel(shape, &random).testCase
+  }
 }
 
 @Sendable func lstmCases() -> [KernelCase] { recurrentCases(gates: 4, seed: 14) }

@@ -109,7 +109,7 @@ extension Compiler {
     _ = try checkNames(settings, source.graph, path: path)
     var graph = source.graph
     try optimizeFloat(&graph, settings)
-    guard !QuantizationPlan(graph, keepFloat: settings.keepFloat).layers.isEmpty else {
+    guard !QuantizationPlan(graph, keepFloat: settings.keepFloat).isEmpty else {
       throw KerfError("\(path): no layer has constant weights and a float input: there is nothing to quantize")
     }
     var quantizer = try quantizer(graph, settings)
@@ -132,7 +132,7 @@ private struct Diagnostician {
     self.quantizer = quantizer
     method = try quantizer.chooseMethod()
     all = try quantizer.quality([:], method)
-    layers = quantizer.plan().layers.sorted().compactMap { quantizer.graph[$0] }
+    layers = quantizer.plan().accelerated.compactMap { quantizer.graph[$0] }
   }
 
   func diagnosis() throws -> Diagnosis {
@@ -194,7 +194,7 @@ private struct Diagnostician {
     var holding = quantizer
     try holding.holdFloor(method)
     let plan = holding.plan()
-    let kept = layers.filter { !plan.layers.contains($0.id) && !plan.weightLayers.contains($0.id) }
+    let kept = layers.filter { !plan.accelerated.contains($0.id) && !plan.weightLayers.contains($0.id) }
     let quality = try holding.quality(holding.exceptions, method)
     let bytes = kept.reduce(0) { $0 + (holding.graph.constant($1.inputs[1])?.byteCount ?? 0) * 3 / 4 }
     return Diagnosis.Recipe(

@@ -30,14 +30,15 @@ struct PrecisionSearch {
   ) {
     self.graph = graph
     self.makePlan = makePlan
-    for id in makePlan([:]).layers.sorted() {
+    let plan = makePlan([:])
+    for id in plan.accelerated {
       guard let node = graph[id], let question = table.question(node, graph) else { continue }
       let answer = costs.answer(question)
       choices.append(KernelChoice(question, answer))
       let cost = LayerCost(question, answer)
       layers[id] = cost
       known.append(id)
-      if abs(cost.float - cost.codes) < ways(node) { open.append(id) }
+      if plan.layers.contains(id), abs(cost.float - cost.codes) < ways(node) { open.append(id) }
     }
   }
 
@@ -83,10 +84,12 @@ struct PrecisionSearch {
 
   /// Layers that lose when each run measures its inputs and results leave as floats.
   func dynamicExceptions() -> [NodeID: QuantizationPlan.Exception] {
+    let plan = makePlan([:])
     var result: [NodeID: QuantizationPlan.Exception] = [:]
     for id in known {
       guard let layer = layers[id], let node = graph[id] else { continue }
-      let way = elements(node.inputs[0]) * 2 * PrecisionCosts.quantize
+      // A recurrent layer's costs are those of its float inputs.
+      let way = plan.layers.contains(id) ? elements(node.inputs[0]) * 2 * PrecisionCosts.quantize : 0
       guard layer.float <= layer.codes + way else { continue }
       result[id] = QuantizationPlan.Exception(
         .float, "it is faster in float, its input's range included: \(layer.text)")
@@ -100,7 +103,8 @@ struct PrecisionSearch {
     let plan = makePlan(
       Dictionary(uniqueKeysWithValues: floats.map { ($0, QuantizationPlan.Exception(.float, "")) }))
     var sum = 0.0
-    for id in known { sum += layers[id].map { plan.layers.contains(id) ? $0.codes : $0.float } ?? 0 }
+    let onCodes = Set(plan.accelerated)
+    for id in known { sum += layers[id].map { onCodes.contains(id) ? $0.codes : $0.float } ?? 0 }
     let coded = Set(plan.values)
     for value in plan.values {
       let elements = self.elements(value)

@@ -52,6 +52,8 @@ V vf vasf(vi a) { return _mm256_castsi256_ps(a); }
 V vi vasi(vf a) { return _mm256_castps_si256(a); }
 V vi viset(int32_t x) { return _mm256_set1_epi32(x); }
 V vi vibytes(const int8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)); }
+V vi vihalves(const int8_t *p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+V vi vimadd(vi a, vi b) { return _mm256_madd_epi16(a, b); }
 V vi viadd(vi a, vi b) { return _mm256_add_epi32(a, b); }
 V vi visub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 V vi viand(vi a, vi b) { return _mm256_and_si256(a, b); }

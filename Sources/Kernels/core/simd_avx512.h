@@ -55,6 +55,10 @@ V vi vasi(vf a) { return _mm512_castps_si512(a); }
 V vi viset(int32_t x) { return _mm512_set1_epi32(x); }
 /// VW signed bytes, widened.
 V vi vibytes(const int8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+/// 2 VW signed bytes as the 16-bit halves of lanes.
+V vi vihalves(const int8_t *p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
+/// Per lane a_low * b_low + a_high * b_high of the signed 16-bit halves.
+V vi vimadd(vi a, vi b) { return _mm512_madd_epi16(a, b); }
 V vi viadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
 V vi visub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 V vi viand(vi a, vi b) { return _mm512_and_si512(a, b); }

@@ -56,6 +56,11 @@ V vi vibytes(const int8_t *p) {
   memcpy(&four, p, 4);
   return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8((uint64_t)(uint32_t)four))));
 }
+V vi vihalves(const int8_t *p) { return vreinterpretq_s32_s16(vmovl_s8(vld1_s8(p))); }
+V vi vimadd(vi a, vi b) {
+  const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+  return vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+}
 V vi viadd(vi a, vi b) { return vaddq_s32(a, b); }
 V vi visub(vi a, vi b) { return vsubq_s32(a, b); }
 V vi viand(vi a, vi b) { return vandq_s32(a, b); }

@@ -52,6 +52,18 @@ V vf vceil(vf a) { const vf r = vround(a); return vsigned_like(r + vkeep(vlt(r, 
 V vi vint(vf a) { return __builtin_convertvector(a, vi); }
 V vf vfloat(vi a) { return __builtin_convertvector(a, vf); }
 V vi vibytes(const int8_t *p) { return (vi){p[0], p[1], p[2], p[3]}; }
+V vi vihalves(const int8_t *p) {
+  const int16_t halves[8] = {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+  vi a;
+  memcpy(&a, halves, sizeof a);
+  return a;
+}
+V vi vimadd(vi a, vi b) {
+  int16_t x[8], y[8];
+  memcpy(x, &a, sizeof x);
+  memcpy(y, &b, sizeof y);
+  return (vi){x[0] * y[0] + x[1] * y[1], x[2] * y[2] + x[3] * y[3], x[4] * y[4] + x[5] * y[5], x[6] * y[6] + x[7] * y[7]};
+}
 V vi viadd(vi a, vi b) { return a + b; }
 V vi visub(vi a, vi b) { return a - b; }
 V vi viand(vi a, vi b) { return a & b; }

@@ -7,7 +7,10 @@ static const kerf_recurrent_layout layout = {
 };
 
 int kerf_prepare_gru_f32(const kerf_call *call, uint64_t *scratch_bytes) {
-  return kerf_prepare_recurrent(call, &layout, scratch_bytes);
+  return kerf_prepare_recurrent(call, &layout, false, scratch_bytes);
+}
+int kerf_prepare_gru_f32_codes(const kerf_call *call, uint64_t *scratch_bytes) {
+  return kerf_prepare_recurrent(call, &layout, true, scratch_bytes);
 }
 
 /// z and r of sequence b, in place in the products; reset state r * h to `extra`.
@@ -49,6 +52,6 @@ static void step(kerf_recurrent_state *s) {
     if (kerf_recurrent_active(s, b)) update_state(s, b);
 }
 
-int kerf_run_gru(const kerf_call *call, const kerf_gemm_isa *isa, kerf_recurrent_cell_fn usual) {
-  return kerf_run_recurrent(call, &layout, isa, step, usual);
+int kerf_run_gru(const kerf_call *call, const kerf_gemm_isa *isa, const kerf_rnn_codes *codes, kerf_recurrent_cell_fn usual) {
+  return kerf_run_recurrent(call, &layout, isa, codes, step, usual);
 }

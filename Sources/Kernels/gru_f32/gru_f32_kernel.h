@@ -16,4 +16,7 @@ static void cell(int64_t n, const float *x, const float *u, const float *bias, c
   }
 }
 
-int KERF_FN(kerf_run_gru_f32)(const kerf_call *call) { return kerf_run_gru(call, &KERF_FN(kerf_gemm_isa), cell); }
+int KERF_FN(kerf_run_gru_f32)(const kerf_call *call) { return kerf_run_gru(call, &KERF_FN(kerf_gemm_isa), NULL, cell); }
+int KERF_FN(kerf_run_gru_f32_codes)(const kerf_call *call) {
+  return kerf_run_gru(call, &KERF_FN(kerf_gemm_isa), &KERF_FN(kerf_rnn_codes), cell);
+}

@@ -109,6 +109,9 @@ enum {
   KERF_OP_GEMM_F32_DYNAMIC = 111,   // a f32[…,K], packed s8, scale f32[N], bias f32[N]?, residual? -> f32[…,N]; K(i) N(i) act residual
                                 //   (a is quantized as DYNAMIC_QUANTIZE does; y = act((float)sum * (a_scale * scale) + bias))
   KERF_OP_CONV2D_F32_DYNAMIC = 112, // x f32[N,H,W,C], packed s8, scale f32[OC], bias f32[OC]?, residual? -> f32; geometry groups(i) OC(i) act residual
+  KERF_OP_LSTM_F32_CODES = 113, // as LSTM_F32, GRU_F32 and RNN_F32, with W and R as packed codes of 8 bits; rows of x and h become codes of up to
+  KERF_OP_GRU_F32_CODES = 114,  //   16 bits, each with a scale of its own, so that the products are exact integers
+  KERF_OP_RNN_F32_CODES = 115,
 };
 
 /// Activations and unary functions. p0 and p1 where stated.
@@ -163,6 +166,10 @@ void kerf_pack_conv_transpose2d_f32(int64_t c, int64_t oc_per_group, int64_t kh,
 /// Recurrent weights w[D, gates*H, K] (K = I for W, H for R), gates 4, 3 or 1.
 uint64_t kerf_pack_rnn_f32_size(int64_t directions, int64_t gates, int64_t h, int64_t k);
 void kerf_pack_rnn_f32(int64_t directions, int64_t gates, int64_t h, int64_t k, const float *w, void *packed);
+
+/// The same of codes, weight = code · scale, with a scale for each row of a gate: scales[D, gates*H].
+uint64_t kerf_pack_rnn_codes_size(int64_t directions, int64_t gates, int64_t h, int64_t k);
+void kerf_pack_rnn_codes(int64_t directions, int64_t gates, int64_t h, int64_t k, const int8_t *codes, const float *scales, void *packed);
 
 /// 8-bit packings also hold the column sums that correct for the zero point.
 uint64_t kerf_pack_gemm_s8_size(int64_t k, int64_t n);

@@ -8,7 +8,10 @@ static const kerf_recurrent_layout layout = {
 };
 
 int kerf_prepare_lstm_f32(const kerf_call *call, uint64_t *scratch_bytes) {
-  return kerf_prepare_recurrent(call, &layout, scratch_bytes);
+  return kerf_prepare_recurrent(call, &layout, false, scratch_bytes);
+}
+int kerf_prepare_lstm_f32_codes(const kerf_call *call, uint64_t *scratch_bytes) {
+  return kerf_prepare_recurrent(call, &layout, true, scratch_bytes);
 }
 
 static void add_product(float *p, const float *a, const float *b, int64_t n) {
@@ -52,6 +55,6 @@ static void step(kerf_recurrent_state *s) {
   }
 }
 
-int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa, kerf_recurrent_cell_fn usual) {
-  return kerf_run_recurrent(call, &layout, isa, step, usual);
+int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa, const kerf_rnn_codes *codes, kerf_recurrent_cell_fn usual) {
+  return kerf_run_recurrent(call, &layout, isa, codes, step, usual);
 }

@@ -4,6 +4,6 @@
 
 #include "../rnn_f32/recurrent.h"
 
-int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa, kerf_recurrent_cell_fn usual);
+int kerf_run_lstm(const kerf_call *call, const kerf_gemm_isa *isa, const kerf_rnn_codes *codes, kerf_recurrent_cell_fn usual);
 
 #endif

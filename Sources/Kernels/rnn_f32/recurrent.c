@@ -7,7 +7,9 @@
 
 enum { CHUNK_FLOATS = 128 * 1024 };
 
-kerf_recurrent_sizes kerf_recurrent_scratch(const kerf_recurrent *r) {
+static int64_t pairs_of(int64_t k) { return kerf_ceil_div(k, 2); }
+
+kerf_recurrent_sizes kerf_recurrent_scratch(const kerf_recurrent *r, bool codes) {
   kerf_recurrent_sizes s;
   const int64_t step = kerf_max(1, r->b * r->width);
   s.chunk = kerf_max(1, kerf_min(r->t, CHUNK_FLOATS / step));
@@ -15,8 +17,13 @@ kerf_recurrent_sizes kerf_recurrent_scratch(const kerf_recurrent *r) {
   s.products = kerf_align((uint64_t)step * sizeof(float));
   s.bias = kerf_align((uint64_t)r->width * sizeof(float));
   s.row = kerf_align((uint64_t)(r->b * r->pitch) * sizeof(float));
-  s.gemm = 0;
-  for (int gates = 1; gates <= r->gates; gates++) {
+  s.gemm = s.codes = s.scales = 0;
+  if (codes) {
+    const int64_t rows = s.chunk * kerf_max(1, r->b);
+    s.codes = kerf_align((uint64_t)(rows * 2 * pairs_of(kerf_max(r->i, r->h))) * sizeof(int16_t));
+    s.scales = kerf_align((uint64_t)rows * sizeof(float));
+  }
+  for (int gates = 1; gates <= r->gates && !codes; gates++) {
     const uint64_t w = kerf_gemm_scratch(s.chunk * r->b, gates * r->pitch, r->i, true);
     const uint64_t direct = kerf_gemm_scratch(s.chunk * r->b, gates * r->pitch, r->i, false);
     const uint64_t u = kerf_gemm_scratch(r->b, gates * r->pitch, r->h, false);
@@ -25,7 +32,7 @@ kerf_recurrent_sizes kerf_recurrent_scratch(const kerf_recurrent *r) {
     if (u > s.gemm) s.gemm = u;
   }
   s.gemm = kerf_align(s.gemm);
-  s.total = s.inputs + s.products + 2 * s.bias + 3 * s.row + s.gemm;
+  s.total = s.inputs + s.products + 2 * s.bias + 3 * s.row + s.gemm + s.codes + s.scales;
   return s;
 }
 
@@ -41,8 +48,33 @@ static void multiply_row(const kerf_recurrent_state *s, const float *row, const 
   }
 }
 
+/// Codes of a direction's W or R, whose rows have k weights.
+static const float *codes_of(const kerf_recurrent *r, const char *packed, int direction, int64_t k) {
+  return (const float *)(const void *)(packed + (uint64_t)direction * kerf_pack_rnn_codes_size(1, r->gates, r->h, k));
+}
+
+/// The quantized rows [m, k] of the state times the columns from `gate` on.
+static void multiply_codes(const kerf_recurrent_state *s, const float *packed, int64_t m, int64_t k, int gate, int count,
+                           float *out) {
+  const kerf_recurrent *r = s->r;
+  const int8_t *panels = (const int8_t *)(packed + r->width);
+  const int64_t first = gate * r->pitch / KERF_PANEL;
+  r->codes->multiply(m, count * r->pitch / KERF_PANEL, pairs_of(k), s->codes, s->scales,
+                     panels + first * kerf_rnn_codes_panel(k), packed + gate * r->pitch, out, r->width);
+}
+
+static void quantize_row(const kerf_recurrent_state *s, int64_t row, int64_t k, const float *x) {
+  const int64_t pairs = pairs_of(k);
+  s->scales[row] = s->r->codes->quantize(x ? k : 0, pairs, x, kerf_rnn_codes_limit(k), s->codes + row * 2 * pairs);
+}
+
 void kerf_recurrent_product(const kerf_recurrent_state *s, const float *rows, int gate, int count) {
   const kerf_recurrent *r = s->r;
+  if (r->codes) {
+    for (int64_t b = 0; b < r->b; b++) quantize_row(s, b, r->h, rows + b * r->pitch);
+    multiply_codes(s, codes_of(r, r->rw, s->direction, r->h), r->b, r->h, gate, count, s->products + gate * r->pitch);
+    return;
+  }
   const float *packed = (const float *)(const void *)r->rw + (s->direction * r->gates + gate) * r->pitch * r->h;
   float *out = s->products + gate * r->pitch;
   if (r->b == 1) {
@@ -82,9 +114,23 @@ static void gather(const void *source, int64_t row, int64_t rows, int64_t k0, in
   }
 }
 
+/// inputs[steps, B, width] of steps first ..< first + steps, where weights are codes.
+static void multiply_input_codes(const kerf_recurrent_state *s, int64_t first, int64_t steps, float *inputs) {
+  const kerf_recurrent *r = s->r;
+  for (int64_t row = 0; row < steps * r->b; row++) {
+    const int64_t b = row % r->b, t = time_of(r, s->reverse, first + row / r->b, b);
+    quantize_row(s, row, r->i, t >= 0 && t < r->t ? r->x + (t * r->b + b) * r->i : NULL);
+  }
+  multiply_codes(s, codes_of(r, r->w, s->direction, r->i), steps * r->b, r->i, 0, r->gates, inputs);
+}
+
 /// inputs[steps, B, width] of steps first ..< first + steps.
 static void multiply_inputs(const kerf_recurrent_state *s, int64_t first, int64_t steps, float *inputs) {
   const kerf_recurrent *r = s->r;
+  if (r->codes) {
+    multiply_input_codes(s, first, steps, inputs);
+    return;
+  }
   const reversed source = {r, first};
   kerf_gemm g = {.m = steps * r->b, .n = r->width, .k = r->i, .lda = r->i, .gather = gather, .source = &source};
   g.a = s->reverse ? NULL : r->x + first * r->b * r->i;
@@ -133,7 +179,7 @@ typedef struct job {
 static void run_direction(void *context, int64_t direction) {
   const job *j = context;
   const kerf_recurrent *r = j->r;
-  const kerf_recurrent_sizes sizes = kerf_recurrent_scratch(r);
+  const kerf_recurrent_sizes sizes = kerf_recurrent_scratch(r, r->codes != NULL);
   char *at = j->scratch + sizes.total * (uint64_t)direction;
   kerf_recurrent_state s = {.r = r, .direction = (int)direction, .reverse = r->direction == 1 || direction == 1};
   float *inputs = (float *)at;
@@ -143,7 +189,9 @@ static void run_direction(void *context, int64_t direction) {
   s.h = (float *)(at += sizes.bias);
   s.c = (float *)(at += sizes.row);
   s.extra = (float *)(at += sizes.row);
-  s.scratch = at + sizes.row;
+  s.scratch = at += sizes.row;
+  s.codes = (int16_t *)(at += sizes.gemm);
+  s.scales = (float *)(at + sizes.codes);
   spread(r, part(r->bias, direction, r->gates, r->h), r->gates, s.bias);
   spread(r, part(r->bias_r, direction, r->gates, r->h), r->gates, s.bias_r);
   spread(r, part(r->h0, direction, r->b, r->h), r->b, s.h);
@@ -178,8 +226,8 @@ static bool has_usual_activations(const kerf_recurrent *r, const kerf_recurrent_
 }
 
 int kerf_run_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, const kerf_gemm_isa *isa,
-                       kerf_recurrent_step_fn step, kerf_recurrent_cell_fn cell) {
-  kerf_recurrent r = {.isa = isa, .step = step};
+                       const kerf_rnn_codes *codes, kerf_recurrent_step_fn step, kerf_recurrent_cell_fn cell) {
+  kerf_recurrent r = {.isa = isa, .codes = codes, .step = step};
   KERF_TRY(kerf_read_recurrent(call, l, &r));
   if (r.b == 0 || r.h == 0) return KERF_OK;
   r.x = call->inputs[0]->data, r.w = call->inputs[1]->data, r.rw = call->inputs[2]->data;

@@ -2,7 +2,7 @@
 #ifndef KERF_RECURRENT_H
 #define KERF_RECURRENT_H
 
-#include "../gemm_f32/gemm_f32.h"
+#include "../rnn_codes/rnn_codes.h"
 
 typedef struct kerf_recurrent kerf_recurrent;
 
@@ -17,6 +17,8 @@ typedef struct kerf_recurrent_state {
   float *bias, *bias_r; // [width]
   float *h, *c, *extra; // [B, pitch] each
   char *scratch;        // of the matrix products
+  int16_t *codes;       // of rows, and their scales, where weights are codes
+  float *scales;
   int64_t step;
 } kerf_recurrent_state;
 
@@ -38,6 +40,7 @@ struct kerf_recurrent {
   float *y, *yh, *yc;
   kerf_act acts[6];
   const kerf_gemm_isa *isa;
+  const kerf_rnn_codes *codes;  // NULL where weights are floats
   kerf_recurrent_step_fn step;
   kerf_recurrent_cell_fn cell;  // NULL where activations, clipping or flags ask for more
 };
@@ -57,9 +60,10 @@ typedef struct kerf_recurrent_layout {
   int gates, bias, bias_r, h0, c0, peephole, lengths, inputs, outputs;
   int direction, clip, flag, acts, acts_per_direction;  // attributes; flag -1 for none
 } kerf_recurrent_layout;
-int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *layout, uint64_t *scratch_bytes);
-/// `cell` serves calls whose activations are sigmoid (first) and tanh (others), without clipping.
+int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *layout, bool codes, uint64_t *scratch_bytes);
+/// `codes` multiplies where weights are codes, else NULL. `cell` serves calls whose activations are sigmoid (first) and
+/// tanh (others), without clipping.
 int kerf_run_recurrent(const kerf_call *call, const kerf_recurrent_layout *layout, const kerf_gemm_isa *isa,
-                       kerf_recurrent_step_fn step, kerf_recurrent_cell_fn cell);
+                       const kerf_rnn_codes *codes, kerf_recurrent_step_fn step, kerf_recurrent_cell_fn cell);
 
 #endif

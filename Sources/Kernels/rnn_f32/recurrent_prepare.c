@@ -36,10 +36,11 @@ int kerf_read_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, k
   return KERF_OK;
 }
 
-static int check_inputs(const kerf_call *call, const kerf_recurrent_layout *l, const kerf_recurrent *r) {
+static int check_inputs(const kerf_call *call, const kerf_recurrent_layout *l, const kerf_recurrent *r, bool codes) {
   const int64_t d = r->directions, h = r->h;
-  KERF_TRY(kerf_check_packed(call->inputs[1], kerf_pack_rnn_f32_size(d, r->gates, h, r->i)));
-  KERF_TRY(kerf_check_packed(call->inputs[2], kerf_pack_rnn_f32_size(d, r->gates, h, h)));
+  uint64_t (*const size)(int64_t, int64_t, int64_t, int64_t) = codes ? kerf_pack_rnn_codes_size : kerf_pack_rnn_f32_size;
+  KERF_TRY(kerf_check_packed(call->inputs[1], size(d, r->gates, h, r->i)));
+  KERF_TRY(kerf_check_packed(call->inputs[2], size(d, r->gates, h, h)));
   KERF_TRY(check_dims(input_at(call, l->bias), KERF_F32, 2, d, r->gates * h, 0, 0));
   KERF_TRY(check_dims(input_at(call, l->bias_r), KERF_F32, 2, d, r->gates * h, 0, 0));
   KERF_TRY(check_dims(input_at(call, l->h0), KERF_F32, 3, d, r->b, h, 0));
@@ -48,7 +49,7 @@ static int check_inputs(const kerf_call *call, const kerf_recurrent_layout *l, c
   return check_dims(input_at(call, l->lengths), KERF_I32, 1, r->b, 0, 0, 0);
 }
 
-int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, uint64_t *scratch_bytes) {
+int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *l, bool codes, uint64_t *scratch_bytes) {
   kerf_recurrent r;
   int64_t size;
   *scratch_bytes = 0;
@@ -56,13 +57,13 @@ int kerf_prepare_recurrent(const kerf_call *call, const kerf_recurrent_layout *l
   KERF_TRY(kerf_check_counts(call, 3, l->inputs, l->outputs, call->attr_count));
   KERF_TRY(kerf_check_typed(call->inputs[0], KERF_F32));
   KERF_TRY(kerf_read_recurrent(call, l, &r));
-  KERF_TRY(check_inputs(call, l, &r));
+  KERF_TRY(check_inputs(call, l, &r, codes));
   KERF_TRY(check_dims(kerf_output(call, 0), KERF_F32, 4, r.t, r.directions, r.b, r.h));
   for (int i = 1; i < l->outputs; i++)
     KERF_TRY(check_dims(kerf_output(call, i), KERF_F32, 3, r.directions, r.b, r.h, 0));
   KERF_REQUIRE(kerf_product(r.b, r.pitch, &size) && kerf_product(size, 64, &size), KERF_BAD_SHAPE);
   KERF_REQUIRE(kerf_product(r.b, kerf_max(r.i, 1), &size), KERF_BAD_SHAPE);
-  const kerf_recurrent_sizes s = kerf_recurrent_scratch(&r);
+  const kerf_recurrent_sizes s = kerf_recurrent_scratch(&r, codes);
   *scratch_bytes = s.total * (uint64_t)r.directions;
   return KERF_OK;
 }

@@ -7,7 +7,10 @@ static const kerf_recurrent_layout layout = {
 };
 
 int kerf_prepare_rnn_f32(const kerf_call *call, uint64_t *scratch_bytes) {
-  return kerf_prepare_recurrent(call, &layout, scratch_bytes);
+  return kerf_prepare_recurrent(call, &layout, false, scratch_bytes);
+}
+int kerf_prepare_rnn_f32_codes(const kerf_call *call, uint64_t *scratch_bytes) {
+  return kerf_prepare_recurrent(call, &layout, true, scratch_bytes);
 }
 
 static void step(kerf_recurrent_state *s) {
@@ -22,6 +25,6 @@ static void step(kerf_recurrent_state *s) {
   }
 }
 
-int kerf_run_rnn(const kerf_call *call, const kerf_gemm_isa *isa) {
-  return kerf_run_recurrent(call, &layout, isa, step, NULL);
+int kerf_run_rnn(const kerf_call *call, const kerf_gemm_isa *isa, const kerf_rnn_codes *codes) {
+  return kerf_run_recurrent(call, &layout, isa, codes, step, NULL);
 }

@@ -4,6 +4,6 @@
 
 #include "recurrent.h"
 
-int kerf_run_rnn(const kerf_call *call, const kerf_gemm_isa *isa);
+int kerf_run_rnn(const kerf_call *call, const kerf_gemm_isa *isa, const kerf_rnn_codes *codes);
 
 #endif

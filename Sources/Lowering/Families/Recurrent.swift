@@ -16,8 +16,7 @@ extension LoweringCatalog {
         return try l.slot(value, stateLayout)
       }
       var inputs = [
-        try l.slot(x, Layout(axes: isBatchFirst ? [1, 0, 2] : [0, 1, 2])), try cell.pack(l, cell.w, cell.inputSize),
-        try cell.pack(l, cell.r, cell.hidden),
+        try l.slot(x, Layout(axes: isBatchFirst ? [1, 0, 2] : [0, 1, 2])), try cell.pack(l, 1), try cell.pack(l, 2),
       ]
       inputs += cell.biases(l)
       inputs.append(try state(5))
@@ -30,7 +29,7 @@ extension LoweringCatalog {
       }
       let expected = gates == 4 ? 3 : 2
       outputs += Array(repeating: -1, count: max(0, expected - outputs.count))
-      l.emit(gates == 4 ? Op.lstm : gates == 3 ? Op.gru : Op.rnn, inputs, outputs, cell.attributes, node)
+      l.emit(cell.kernel, inputs, outputs, cell.attributes, node)
       return true
     }
   }
@@ -47,9 +46,10 @@ private struct Cell {
   let hidden: Int
   let inputSize: Int
   let directions: Int
-  let w: Tensor
-  let r: Tensor
-  let b: Tensor?
+  /// W and R, as codes where both are.
+  private let floats: [Tensor]
+  private let codes: [CodedRows]
+  private let b: Tensor?
   let isBatchFirst: Bool
   let linearBeforeReset: Bool
   let attributes: [Step.Attribute]
@@ -60,8 +60,9 @@ private struct Cell {
       return nil
     }
     self.gates = gates
-    self.w = w
-    self.r = r
+    let coded = [1, 2].compactMap { CodedRows(l, node.inputs[$0]) }
+    codes = coded.count == 2 ? coded : []
+    floats = codes.isEmpty ? [w, r] : []
     hidden = r.shape[2]
     inputSize = w.shape[2]
     directions = w.shape[0]
@@ -116,12 +117,25 @@ private struct Cell {
     }
   }
 
-  func pack(_ l: GraphLowering, _ tensor: Tensor, _ k: Int) throws(Diagnostic) -> Int32 {
-    let (d, g, h) = (Int64(directions), Int64(gates), Int64(hidden))
-    let floats = tensor.wide(Float.self)
-    return try l.builder.packed(kerf_pack_rnn_f32_size(d, g, h, Int64(k))) {
-      kerf_pack_rnn_f32(d, g, h, Int64(k), floats, $0)
+  var kernel: UInt16 {
+    switch gates {
+    case 4: codes.isEmpty ? Op.lstm : Op.lstmCodes
+    case 3: codes.isEmpty ? Op.gru : Op.gruCodes
+    default: codes.isEmpty ? Op.rnn : Op.rnnCodes
     }
+  }
+
+  /// W (1) or R (2).
+  func pack(_ l: GraphLowering, _ index: Int) throws(Diagnostic) -> Int32 {
+    let (d, g, h, k) = (Int64(directions), Int64(gates), Int64(hidden), Int64(index == 1 ? inputSize : hidden))
+    if !codes.isEmpty {
+      let rows = codes[index - 1]
+      return try l.builder.packed(kerf_pack_rnn_codes_size(d, g, h, k)) {
+        kerf_pack_rnn_codes(d, g, h, k, rows.codes, rows.scales, $0)
+      }
+    }
+    let values = floats[index - 1].wide(Float.self)
+    return try l.builder.packed(kerf_pack_rnn_f32_size(d, g, h, k)) { kerf_pack_rnn_f32(d, g, h, k, values, $0) }
   }
 
   /// LSTM and RNN: Wb + Rb. GRU: both, since the reset gate may act between them.
@@ -140,6 +154,31 @@ private struct Cell {
     let shape = [directions, width]
     let slot = l.builder.weight(Tensor(first, shape: shape))
     return gates == 3 ? [slot, l.builder.weight(Tensor(second, shape: shape))] : [slot]
+  }
+}
+
+/// Recurrent weights [directions, rows, k] as codes, with weight = code · scale of its row.
+private struct CodedRows {
+  let codes: [Int8]
+  let scales: [Float]
+
+  /// Of a value that is DequantizeLinear of a constant; nil where rows have several scales or zero points do not fit.
+  init?(_ l: GraphLowering, _ value: ValueID?) {
+    guard let node = l.graph.producer(value), let op = node.op as? DequantizeLinear,
+      let stored = l.graph.constant(node.inputs[0]), stored.rank == 3, stored.count > 0,
+      let scale = l.graph.constant(node.inputs[1])
+    else { return nil }
+    let (rows, zero) = (stored.shape[1], node.inputs.count > 2 ? node.inputs[2] : nil)
+    let axis = op.granularity.axis < 0 ? op.granularity.axis + 3 : op.granularity.axis
+    let isBlocked = op.granularity.blockSize > 0
+    let isByRow =
+      isBlocked ? axis == 2 && scale.shape == [stored.shape[0], rows, 1] : axis == 1 && stored.shape[0] == 1
+    guard scale.count == 1 || isByRow, let flat = stored.reshaped([stored.shape[0] * rows, stored.shape[2]]),
+      let centred = l.centred(flat, zero, channelAxis: 0), let codes = centred.elements(Int8.self)
+    else { return nil }
+    let values = scale.wide(Float.self)
+    self.codes = codes
+    scales = values.count == 1 ? Array(repeating: values[0], count: flat.shape[0]) : values
   }
 }
 

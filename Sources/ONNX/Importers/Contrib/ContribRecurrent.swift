@@ -29,7 +29,7 @@ extension ContribCatalog {
   }
 
   /// LSTM with 8-bit weights [directions, in, 4 · hidden]. onnxruntime rounds inputs and states to 8 bits too, to multiply
-  /// faster; here they stay floats, and results are nearer to those of the weights.
+  /// faster; here inputs and states keep 16, and results are nearer to those of the weights.
   private static func expandLSTM(_ e: Expansion) throws(Diagnostic) -> [ValueID] {
     let w = try gates(e, try e.input(1), scale: try e.input(8), zero: try e.input(9))
     let r = try gates(e, try e.input(2), scale: try e.input(10), zero: try e.input(11))
@@ -39,14 +39,18 @@ extension ContribCatalog {
       "LSTM", [try e.input(0), w, r] + (3...7).map { e.optional($0) }, attributes, outputs: e.outputCount)
   }
 
-  /// Weights as floats [directions, 4 · hidden, in]. Parameters are one for each direction, or one for each of its columns.
+  /// Weights [directions, 4 · hidden, in] that stay codes. Parameters are one for each direction, or one for each of its
+  /// columns.
   private static func gates(
     _ e: Expansion, _ codes: ValueID, scale: ValueID, zero: ValueID
   ) throws(Diagnostic) -> ValueID {
-    guard let directions = e.shape(codes)?.first?.value else { throw .unsupported("weights of unknown shape") }
-    func spread(_ x: ValueID) throws(Diagnostic) -> ValueID { try e.reshape(x, [directions, 1, -1]) }
-    let centred = try e.node(
-      "Sub", [try e.cast(codes, .float32), try spread(try e.cast(zero, .float32))])
-    return try e.transpose(try e.node("Mul", [centred, try spread(scale)]), [0, 2, 1])
+    let sizes = e.shape(codes)?.compactMap(\.value) ?? []
+    guard sizes.count == 3 else { throw .unsupported("weights of unknown shape") }
+    func spread(_ x: ValueID) throws(Diagnostic) -> ValueID {
+      try e.node("Expand", [try e.reshape(x, [sizes[0], -1, 1]), e.constant([sizes[0], sizes[2], 1])])
+    }
+    return try e.node(
+      "DequantizeLinear", [try e.transpose(codes, [0, 2, 1]), try spread(scale), try spread(zero)],
+      [("axis", .int(2)), ("block_size", .int(Int64(sizes[1])))])
   }
 }

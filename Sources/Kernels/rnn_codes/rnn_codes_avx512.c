@@ -1,0 +1,6 @@
+// Recurrent products on codes for AVX-512.
+#if defined(__x86_64__)
+#include "../core/simd_avx512.h"
+#include "rnn_codes_kernel.h"
+#include "../core/simd_end.h"
+#endif
