@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs five whole 8-bit models with the kernels of every instruction set at hand and asks for the same bytes: on this
 # processor in plain C, with AVX2, and with all it has, on one thread and three; on arm64 under qemu in plain C, with
-# NEON, and with the dot product. AVX-512 and VNNI take part where the processor has them.
+# NEON, with the dot product and with i8mm. AVX-512 and VNNI take part where the processor has them.
 #
 #   scripts/test_bit_identity.sh KERF [FOLDER…]   (FOLDER: with model.onnx and x.npy, instead of the five)
 #
@@ -25,7 +25,7 @@ agree() { # MODEL WHAT FOLDER: all bytes behind the header, which the device run
 
 for folder in "$@"; do
   name=$(basename "$folder")
-  for target in portable x86-64-v3 native aarch64 aarch64-dotprod; do
+  for target in portable x86-64-v3 native aarch64 aarch64-dotprod aarch64-i8mm; do
     "$kerf" compile "$folder/model.onnx" -o "$work/$target.kerf" --target $target --quiet
   done
   for target in portable x86-64-v3 native; do
@@ -34,7 +34,7 @@ for folder in "$@"; do
   done
   "$kerf" run "$work/native.kerf" --inputs "$folder/x.npy" --outputs "$work/threads" --threads 3 --quiet
   agree "$name" "three threads" "$work/threads"
-  for pair in cortex-a53:aarch64 cortex-a76:aarch64-dotprod; do
+  for pair in cortex-a53:aarch64 cortex-a76:aarch64-dotprod max:aarch64-i8mm; do
     arm ${pair%:*} "$work/${pair#*:}.kerf" "$work/arm" "$folder/x.npy"
     agree "$name" "$pair" "$work/arm"
   done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs all kernel cases on arm64 under qemu, as processors with and without the dot product.
+# Runs all kernel cases on arm64 under qemu, as processors with and without the dot product and i8mm.
 # Needs swift, aarch64-linux-gnu-gcc and qemu-aarch64-static.
 set -eu
 cd "$(dirname "$0")/.."

@@ -135,4 +135,5 @@ RUN(avx512vnni)
 #elif defined(__aarch64__)
 RUN(neon)
 RUN(dotprod)
+RUN(i8mm)
 #endif

@@ -99,4 +99,5 @@ RUNS(avx512vnni, avx512)
 #elif defined(__aarch64__)
 RUNS(neon, portable)
 RUNS(dotprod, portable)
+RUNS(i8mm, portable)
 #endif

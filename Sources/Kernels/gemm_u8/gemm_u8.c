@@ -138,4 +138,5 @@ RUNS(avx512vnni)
 #elif defined(__aarch64__)
 RUNS(neon)
 RUNS(dotprod)
+RUNS(i8mm)
 #endif
