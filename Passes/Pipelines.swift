@@ -8,7 +8,8 @@ public enum Pipelines {
     // Twice: fusions uncover more to simplify, as a scale folded into weights that a transpose stood before.
     let fusions = fuse(forCodes: forCodes).keepingRoundings()
     return simplify() + recover().keepingRoundings() + fusions + attention().keepingRoundings() + simplify() + fusions
-      + cleanUp()
+      // At the end: batch normalizations have been folded, and activations fused.
+      + Pipeline(forCodes ? [SplitTransposedConv()] : []) + cleanUp()
   }
 
   /// Constants, shapes, no-ops and layout changes.

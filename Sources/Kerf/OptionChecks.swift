@@ -6,7 +6,9 @@ extension Compiler {
   /// Names of all passes, as `--disable-pass` and `--print-after` take them.
   public static var passNames: [String] {
     let plan = QuantizationPlan(Graph(), keepFloat: [])
-    let others = Pipeline([EqualizeLayers(plan, magnitudes: [:])]) + Pipelines.quantized(plan, [:], ranges: [:])
+    let others =
+      Pipeline([SplitTransposedConv(), EqualizeLayers(plan, magnitudes: [:])])
+      + Pipelines.quantized(plan, [:], ranges: [:])
     return (Pipeline(Pipelines.allPasses) + others + Pipelines.dynamic(plan, [:])).names
   }
 
