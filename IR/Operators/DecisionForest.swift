@@ -1,6 +1,6 @@
 /// Decision trees in the form they are walked: nodes by index, leaves with their votes.
-struct DecisionForest {
-  enum Mode: Int {
+struct DecisionForest: Sendable {
+  enum Mode: Int, Sendable {
     case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, member
 
     init?(name: [UInt8]) {
@@ -16,12 +16,12 @@ struct DecisionForest {
     }
   }
 
-  enum Target: Hashable {
+  enum Target: Hashable, Sendable {
     case node(Int)
     case leaf(Int)
   }
 
-  struct Node {
+  struct Node: Sendable {
     var mode: Mode
     var feature: Int
     var threshold: Double
@@ -130,7 +130,7 @@ struct DecisionForest {
 }
 
 /// Attributes that the two older tree operators have in common: nodes with ids inside numbered trees.
-public struct ForestAttributes: Hashable, Sendable {
+public struct ForestAttributes: ForestSource {
   var treeIDs: [Int]?
   var nodeIDs: [Int]?
   var featureIDs: [Int]?

@@ -43,12 +43,13 @@ public struct TreeEnsembleRegressor: ForestOperator {
   public var targets = 1
   var aggregation = DecisionForest.Aggregation.sum
   public var postTransform = PostTransform.none
+  private let cache = ForestCache<ForestAttributes>()
   public init() {}
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
     try context.require(0, classicalTypes)
     let (rows, columns) = try context.rows(0)
-    _ = try forest.forest(targets: targets, features: columns.value)
+    _ = try cache.forest(forest, targets: targets, features: columns.value)
     try checkBases(forest.bases, targets)
     return [.tensor(.float32, [rows, Dim(targets)])]
   }
@@ -56,7 +57,7 @@ public struct TreeEnsembleRegressor: ForestOperator {
   public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
     try checkedTypes(inputs, context)
     let x = try inputs.tensor(0)
-    let trees = try forest.forest(targets: targets, features: x.shape.last)
+    let trees = try cache.forest(forest, targets: targets, features: x.shape.last)
     var results: [[Double]] = []
     for row in x.rows {
       try context.checkDeadline()
@@ -94,6 +95,7 @@ public struct TreeEnsembleClassifier: ForestOperator {
   public var integerLabels: [Int]?
   public var stringLabels: [[UInt8]]?
   public var postTransform = PostTransform.none
+  private let cache = ForestCache<ForestAttributes>()
   public init() {}
 
   private var labels: ClassLabels { ClassLabels(integers: integerLabels, strings: stringLabels) }
@@ -102,7 +104,7 @@ public struct TreeEnsembleClassifier: ForestOperator {
     try context.require(0, classicalTypes)
     try labels.check()
     let (rows, columns) = try context.rows(0)
-    _ = try forest.forest(targets: labels.count, features: columns.value)
+    _ = try cache.forest(forest, targets: labels.count, features: columns.value)
     try checkBases(forest.bases, labels.count)
     return [.tensor(labels.type, [rows]), .tensor(.float32, [rows, Dim(labels.count)])]
   }
@@ -111,7 +113,7 @@ public struct TreeEnsembleClassifier: ForestOperator {
     try checkedTypes(inputs, context)
     let x = try inputs.tensor(0)
     let labels = labels
-    let trees = try forest.forest(targets: labels.count, features: x.shape.last)
+    let trees = try cache.forest(forest, targets: labels.count, features: x.shape.last)
     let voted = Set(forest.voteTargets ?? [])
     let threshold = forest.weights.allSatisfy { $0 >= 0 } ? 0.5 : 0
     var results: [[Double]] = []
@@ -147,19 +149,49 @@ public struct TreeEnsemble: Operator {
   public static let inputs: Arity = 1
   public static let attributes: [AttributeField<Self>] = [
     .int("aggregate_function", \.aggregation, in: 0...3), .int("post_transform", \.postTransform, in: 0...4),
-    .int("n_targets", \.targets, in: 1...Int(Int32.max)), .ints("tree_roots", \.roots, isRequired: true),
-    .ints("nodes_featureids", \.featureIDs, isRequired: true), .tensor("nodes_modes", \.modes),
-    .tensor("nodes_splits", \.splits), .ints("nodes_truenodeids", \.trueIDs, isRequired: true),
-    .ints("nodes_falsenodeids", \.falseIDs, isRequired: true), .ints("nodes_trueleafs", \.trueLeafs, isRequired: true),
-    .ints("nodes_falseleafs", \.falseLeafs, isRequired: true), .ints("leaf_targetids", \.leafTargets, isRequired: true),
-    .tensor("leaf_weights", \.leafWeights), .tensor("membership_values", \.members),
-    .ints("nodes_missing_value_tracks_true", \.missingTracksTrue), .tensor("nodes_hitrates", \.hitrates),
+    .int("n_targets", \.targets, in: 1...Int(Int32.max)), .ints("tree_roots", \.trees.roots, isRequired: true),
+    .ints("nodes_featureids", \.trees.featureIDs, isRequired: true), .tensor("nodes_modes", \.trees.modes),
+    .tensor("nodes_splits", \.trees.splits), .ints("nodes_truenodeids", \.trees.trueIDs, isRequired: true),
+    .ints("nodes_falsenodeids", \.trees.falseIDs, isRequired: true),
+    .ints("nodes_trueleafs", \.trees.trueLeafs, isRequired: true),
+    .ints("nodes_falseleafs", \.trees.falseLeafs, isRequired: true),
+    .ints("leaf_targetids", \.trees.leafTargets, isRequired: true),
+    .tensor("leaf_weights", \.trees.leafWeights), .tensor("membership_values", \.trees.members),
+    .ints("nodes_missing_value_tracks_true", \.trees.missingTracksTrue), .tensor("nodes_hitrates", \.trees.hitrates),
   ]
   /// 0 average, 1 sum, 2 minimum, 3 maximum.
   public var aggregation = 1
   /// 0 none, 1 softmax, 2 logistic, 3 softmax_zero, 4 probit.
   public var postTransform = 0
   public var targets = 1
+  var trees = TreeAttributes()
+  private let cache = ForestCache<TreeAttributes>()
+  public init() {}
+
+  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
+    try context.require(0, [.float32, .float64, .float16])
+    let (rows, columns) = try context.rows(0)
+    _ = try cache.forest(trees, targets: targets, features: columns.value)
+    return [.tensor(try context.element(0), [rows, Dim(targets)])]
+  }
+
+  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
+    let type = try checkedTypes(inputs, context)[0]
+    let x = try inputs.tensor(0)
+    let forest = try cache.forest(trees, targets: targets, features: x.shape.last)
+    let transform = PostTransform.allCases[postTransform]
+    let rule = DecisionForest.Aggregation.allCases[aggregation]
+    var results: [Double] = []
+    for row in x.rows {
+      try context.checkDeadline()
+      results += transform.apply(withBases(try forest.scores(row, rule), []))
+    }
+    return [.tensor(Tensor(wide: results, type.element, type.knownShape ?? []))]
+  }
+}
+
+/// Attributes of TreeEnsemble: nodes and leaves that refer to each other by index.
+struct TreeAttributes: ForestSource {
   var roots: [Int]?
   var featureIDs: [Int]?
   var modes: Tensor?
@@ -173,16 +205,9 @@ public struct TreeEnsemble: Operator {
   var members: Tensor?
   var missingTracksTrue: [Int]?
   var hitrates: Tensor?
-  public init() {}
 
-  public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
-    try context.require(0, [.float32, .float64, .float16])
-    let (rows, columns) = try context.rows(0)
-    _ = try forest(features: columns.value)
-    return [.tensor(try context.element(0), [rows, Dim(targets)])]
-  }
-
-  func forest(features: Int?) throws(Diagnostic) -> DecisionForest {
+  /// The trees, checked. Throws where lists differ in length or indices lead nowhere.
+  func forest(targets: Int, features: Int?) throws(Diagnostic) -> DecisionForest {
     let kinds = modes?.integers ?? []
     let count = kinds.count
     let thresholds = splits?.wide(Double.self) ?? []
@@ -220,19 +245,5 @@ public struct TreeEnsemble: Operator {
     }
     try forest.check(features: features)
     return forest
-  }
-
-  public func evaluate(_ inputs: [Datum?], _ context: EvaluationContext) throws(Diagnostic) -> [Datum] {
-    let type = try checkedTypes(inputs, context)[0]
-    let x = try inputs.tensor(0)
-    let trees = try forest(features: x.shape.last)
-    let transform = PostTransform.allCases[postTransform]
-    let rule = DecisionForest.Aggregation.allCases[aggregation]
-    var results: [Double] = []
-    for row in x.rows {
-      try context.checkDeadline()
-      results += transform.apply(withBases(try trees.scores(row, rule), []))
-    }
-    return [.tensor(Tensor(wide: results, type.element, type.knownShape ?? []))]
   }
 }

@@ -8,7 +8,7 @@
 #include "../common/tensors.h"
 #include "../unary_f32/unary_f32.h"
 
-enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32 };
+enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32, KERF_Q8_MOST_ROWS = 24 };
 
 /// What a tile of 32 columns needs behind the sums; columns past the last hold harmless values.
 typedef struct kerf_q8_columns {

@@ -69,16 +69,25 @@ void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t grou
   }
 }
 
+/// tile[r][c] += x[r][c], rows of x `ld` apart.
+static void add_rows(int rows, int columns, const float *x, int64_t ld, float *tile) {
+  for (int r = 0; r < rows; r++, x += ld, tile += columns) {
+    for (int c = 0; c < columns; c++) tile[c] += x[c];
+  }
+}
+
 static void store_f32(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
                       const kerf_q8_columns *p, int64_t offset, int64_t ld) {
-  float *y = g->y_f32 + offset;
-  isa->scale(rows, columns, acc, p, y, ld);
-  for (int r = 0; r < rows; r++, y += ld) {
-    const float *residual = g->residual ? g->residual + offset + r * ld : NULL;
-    if (g->residual_mode == 1) for (int c = 0; c < columns; c++) y[c] += residual[c];
-    if (g->act.function != KERF_UNARY_IDENTITY) isa->unary(y, y, columns, &g->act);
-    if (g->residual_mode == 2) for (int c = 0; c < columns; c++) y[c] += residual[c];
-  }
+  // One call of the activation for all rows: rows of 16 columns alone would be too short for it.
+  _Alignas(64) float tile[KERF_Q8_MOST_ROWS * KERF_Q8_TILE];
+  float *y = g->y_f32 + offset, *at = g->residual_mode || g->act.function != KERF_UNARY_IDENTITY ? tile : y;
+  const int64_t width = at == y ? ld : columns;
+  isa->scale(rows, columns, acc, p, at, width);
+  if (at == y) return;
+  if (g->residual_mode == 1) add_rows(rows, columns, g->residual + offset, ld, tile);
+  if (g->act.function != KERF_UNARY_IDENTITY) isa->unary(tile, tile, rows * columns, &g->act);
+  if (g->residual_mode == 2) add_rows(rows, columns, g->residual + offset, ld, tile);
+  for (int r = 0; r < rows; r++) memcpy(y + r * ld, tile + r * columns, (size_t)columns * sizeof(float));
 }
 
 static void store_u8(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,

@@ -21,11 +21,13 @@ extension LoweringCatalog {
     }
     let (fa, fb) = (a.parameters.scale / y.parameters.scale, b.parameters.scale / y.parameters.scale)
     guard let larger = FixedPoint(max(fa, fb)) else { return false }
-    let unit = Double(sign: .plus, exponent: Int(larger.shift), significand: 1)
+    // 20 bits are exact enough for sums of two bytes, and let the kernel compute in 32.
+    let shift = larger.shift > 11 ? larger.shift - 11 : larger.shift
+    let unit = Double(sign: .plus, exponent: Int(shift), significand: 1)
     let attributes: [Step.Attribute] = [
       .int(a.parameters.zero), .int(Int((fa * unit).rounded())), .int(b.parameters.zero),
       .int(Int((fb * unit).rounded())),
-      .int(larger.shift), .int(y.parameters.zero), .int(range.low), .int(range.high),
+      .int(shift), .int(y.parameters.zero), .int(range.low), .int(range.high),
     ]
     let layout = try l.commonLayout([a.source, b.source], rank: l.rank(a.source))
     let inputs = [try l.codes(a.source, layout), try l.codes(b.source, layout)]
