@@ -1,6 +1,6 @@
 /// Decision trees in the form they are walked: nodes by index, leaves with their votes.
-struct DecisionForest: Sendable {
-  enum Mode: Int, Sendable {
+struct DecisionForest {
+  enum Mode: Int {
     case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, member
 
     init?(name: [UInt8]) {
@@ -16,12 +16,12 @@ struct DecisionForest: Sendable {
     }
   }
 
-  enum Target: Hashable, Sendable {
+  enum Target: Hashable {
     case node(Int)
     case leaf(Int)
   }
 
-  struct Node: Sendable {
+  struct Node {
     var mode: Mode
     var feature: Int
     var threshold: Double
@@ -130,7 +130,7 @@ struct DecisionForest: Sendable {
 }
 
 /// Attributes that the two older tree operators have in common: nodes with ids inside numbered trees.
-public struct ForestAttributes: ForestSource {
+public struct ForestAttributes: Hashable, Sendable, ForestSource {
   var treeIDs: [Int]?
   var nodeIDs: [Int]?
   var featureIDs: [Int]?

@@ -1,14 +1,14 @@
 import Synchronization
 
 /// Attributes that describe decision trees.
-protocol ForestSource: Hashable, Sendable {
+protocol ForestSource: Equatable, Sendable {
   /// The trees, checked. Throws where the attributes contradict each other or the number of features.
   func forest(targets: Int, features: Int?) throws(Diagnostic) -> DecisionForest
 }
 
 /// The trees built last: building and checking them takes longer than walking a few rows through them.
 final class ForestCache<Source: ForestSource>: Sendable {
-  private struct Entry: Sendable {
+  private struct Entry {
     var source: Source
     var targets: Int
     var features: Int?

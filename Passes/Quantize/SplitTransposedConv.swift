@@ -118,17 +118,13 @@ private struct TransposedSplit {
     let values = weights.wide(Float.self)
     var result: [Float] = []
     result.reserveCapacity(values.count)
-    for a in 0..<stride {
-      for b in 0..<stride {
-        for o in 0..<oc {
-          for i in 0..<c {
-            for u in 0..<taps[0] {
-              for v in 0..<taps[1] {
-                let (y, x) = (a + stride * (taps[0] - 1 - u), b + stride * (taps[1] - 1 - v))
-                result.append(values[((i * oc + o) * kh + y) * kw + x])
-              }
-            }
-          }
+    for row in 0..<stride * stride * oc {
+      let (a, b, o) = (row / oc / stride, row / oc % stride, row % oc)
+      for channel in 0..<c {
+        let kernel = (channel * oc + o) * kh * kw
+        for tap in 0..<taps[0] * taps[1] {
+          let (u, v) = (tap / taps[1], tap % taps[1])
+          result.append(values[kernel + (a + stride * (taps[0] - 1 - u)) * kw + b + stride * (taps[1] - 1 - v)])
         }
       }
     }

@@ -81,8 +81,7 @@ struct LayerSample {
     var dequantize = DequantizeLinear()
     dequantize.granularity.axis = op is Conv || op.transposesWeights ? 0 : 1
     let channels = weights.shape[dequantize.granularity.axis]
-    let codes = graph.addConstant(
-      Tensor((0..<weights.count).map { Int8(truncatingIfNeeded: $0 % 251 - 125) }, shape: weights.shape))
+    let codes = graph.addConstant(Tensor(anyCodes: weights.shape))
     let scales = graph.addConstant(Tensor([Float](repeating: 0.01, count: channels)))
     let w = try graph.add(dequantize, [codes, scales])[0]
     let y = try graph.add(op, operands(&graph, x, w))[0]
@@ -120,5 +119,12 @@ extension Graph {
     var turn = Transpose()
     turn.permutation = axes
     return try add(turn, [value])[0]
+  }
+}
+
+extension Tensor {
+  /// Weights of 8 bits to be timed: codes of all sizes.
+  init(anyCodes shape: [Int]) {
+    self.init((0..<shape.reduce(1, *)).map { Int8(truncatingIfNeeded: $0 % 251 - 125) }, shape: shape)
   }
 }

@@ -42,8 +42,7 @@ struct RecurrentSample {
   }
 
   private func codes(_ weight: Tensor, _ graph: inout Graph) throws(Diagnostic) -> ValueID {
-    let codes = (0..<weight.count).map { Int8(truncatingIfNeeded: $0 % 251 - 125) }
     let scale = graph.addConstant(Tensor(scalar: Float(0.001)))
-    return try graph.add(DequantizeLinear(), [graph.addConstant(Tensor(codes, shape: weight.shape)), scale])[0]
+    return try graph.add(DequantizeLinear(), [graph.addConstant(Tensor(anyCodes: weight.shape)), scale])[0]
   }
 }

@@ -13,6 +13,8 @@ struct PrecisionSearch {
 
   private let graph: Graph
   private let makePlan: ([NodeID: QuantizationPlan.Exception]) -> QuantizationPlan
+  /// The plan with none of the search's exceptions.
+  private let widest: QuantizationPlan
   private(set) var choices: [KernelChoice] = []
   private var layers: [NodeID: LayerCost] = [:]
   /// Layers whose costs are known, in order.
@@ -30,15 +32,15 @@ struct PrecisionSearch {
   ) {
     self.graph = graph
     self.makePlan = makePlan
-    let plan = makePlan([:])
-    for id in plan.accelerated {
+    widest = makePlan([:])
+    for id in widest.accelerated {
       guard let node = graph[id], let question = table.question(node, graph) else { continue }
       let answer = costs.answer(question)
       choices.append(KernelChoice(question, answer))
       let cost = LayerCost(question, answer)
       layers[id] = cost
       known.append(id)
-      if plan.layers.contains(id), abs(cost.float - cost.codes) < ways(node) { open.append(id) }
+      if widest.layers.contains(id), abs(cost.float - cost.codes) < ways(node) { open.append(id) }
     }
   }
 
@@ -84,12 +86,11 @@ struct PrecisionSearch {
 
   /// Layers that lose when each run measures its inputs and results leave as floats.
   func dynamicExceptions() -> [NodeID: QuantizationPlan.Exception] {
-    let plan = makePlan([:])
     var result: [NodeID: QuantizationPlan.Exception] = [:]
     for id in known {
       guard let layer = layers[id], let node = graph[id] else { continue }
       // A recurrent layer's costs are those of its float inputs.
-      let way = plan.layers.contains(id) ? elements(node.inputs[0]) * 2 * PrecisionCosts.quantize : 0
+      let way = widest.layers.contains(id) ? elements(node.inputs[0]) * 2 * PrecisionCosts.quantize : 0
       guard layer.float <= layer.codes + way else { continue }
       result[id] = QuantizationPlan.Exception(
         .float, "it is faster in float, its input's range included: \(layer.text)")

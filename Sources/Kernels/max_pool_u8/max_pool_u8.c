@@ -22,17 +22,22 @@ typedef struct job {
 
 enum { LANES = 32 };
 
-/// n channels, at most LANES, over the taps kh0 ..< kh1 and kw0 ..< kw1 of a window.
-KERF_INLINE void pool_lanes(const job *j, const uint8_t *image, int64_t top, int64_t left, int64_t kh0, int64_t kh1,
-                            int64_t kw0, int64_t kw1, int64_t n, uint8_t *y) {
+/// The taps of a window that lie inside x: the first, how many, and the steps between rows and columns.
+typedef struct taps {
+  const uint8_t *first;
+  int64_t rows, columns, down, across;
+} taps;
+
+/// n channels, at most LANES.
+KERF_INLINE void pool_lanes(const taps *t, int64_t channel, int64_t n, uint8_t *y) {
   uint8_t best[LANES] = {0};
-  for (int64_t kh = kh0; kh < kh1; kh++) {
-    for (int64_t kw = kw0; kw < kw1; kw++) {
-      const uint8_t *x = image + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->c;
+  for (int64_t row = 0; row < t->rows; row++) {
+    for (int64_t column = 0; column < t->columns; column++) {
+      const uint8_t *x = t->first + row * t->down + column * t->across + channel;
       for (int64_t i = 0; i < n; i++) best[i] = x[i] > best[i] ? x[i] : best[i];
     }
   }
-  memcpy(y, best, (size_t)n);
+  memcpy(y + channel, best, (size_t)n);
 }
 
 /// One pixel of y: the taps inside x are rows kh0 ..< kh1 and columns kw0 ..< kw1 of the window.
@@ -41,9 +46,15 @@ KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int
   int64_t kh0 = top < 0 ? kerf_ceil_div(-top, g->dh) : 0, kw0 = left < 0 ? kerf_ceil_div(-left, g->dw) : 0;
   int64_t kh1 = kerf_min(g->kh, top < j->h ? kerf_ceil_div(j->h - top, g->dh) : 0);
   int64_t kw1 = kerf_min(g->kw, left < j->w ? kerf_ceil_div(j->w - left, g->dw) : 0);
+  if (kh0 >= kh1 || kw0 >= kw1) {
+    memset(y, 0, (size_t)j->c);
+    return;
+  }
+  const taps t = {image + ((top + kh0 * g->dh) * j->w + left + kw0 * g->dw) * j->c, kh1 - kh0, kw1 - kw0,
+                  g->dh * j->w * j->c, g->dw * j->c};
   int64_t i = 0;
-  for (; i + LANES <= j->c; i += LANES) pool_lanes(j, image + i, top, left, kh0, kh1, kw0, kw1, LANES, y + i);
-  pool_lanes(j, image + i, top, left, kh0, kh1, kw0, kw1, j->c - i, y + i);
+  for (; i + LANES <= j->c; i += LANES) pool_lanes(&t, i, LANES, y);
+  if (i < j->c) pool_lanes(&t, i, j->c - i, y);
 }
 
 KERF_INLINE void pool_rows(const job *j, int64_t begin, int64_t end) {
