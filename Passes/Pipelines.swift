@@ -27,6 +27,7 @@ public enum Pipelines {
       // Down as far as they go, so that they meet; then those that met cancel.
       RulePass(SinkTransposes()),
       RulePass(CancelTransposes()),
+      RulePass(SinkSqueezes()),
       // Before common subexpressions: nodes on equal constants are then equal.
       ShareDuplicateWeights(),
       EliminateCommonSubexpressions(),

@@ -20,9 +20,12 @@ public struct Port: Equatable, Sendable {
   /// The ONNX name, as bytes: names of strangers need not be valid UTF-8.
   public var name: [UInt8]
   public var slot: Int32
-  public init(name: [UInt8], slot: Int32) {
+  /// Handed out without its axes of one element, however many those are: an output of the model only.
+  public var isSqueezed: Bool
+  public init(name: [UInt8], slot: Int32, isSqueezed: Bool = false) {
     self.name = name
     self.slot = slot
+    self.isSqueezed = isSqueezed
   }
 }
 

@@ -127,7 +127,8 @@ public enum ProgramDecoder {
     result.reserveCapacity(count)
     for _ in 0..<count {
       let name = try cursor.string(limit: ProgramLimits.nameBytes, of: "bytes of a name")
-      result.append(Port(name: name, slot: try cursor.index()))
+      let slot = try cursor.index()
+      result.append(Port(name: name, slot: slot < 0 ? ~slot : slot, isSqueezed: slot < 0))
     }
     return result
   }

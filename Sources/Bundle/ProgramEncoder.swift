@@ -91,11 +91,12 @@ public enum ProgramEncoder {
     for index in indices { sink.signed(Int64(index)) }
   }
 
+  /// The slot of a squeezed port is written as its complement.
   private static func write(_ ports: [Port], to sink: inout ByteSink) {
     sink.count(ports.count)
     for port in ports {
       sink.string(port.name)
-      sink.signed(Int64(port.slot))
+      sink.signed(Int64(port.isSqueezed ? ~port.slot : port.slot))
     }
   }
 }

@@ -20,6 +20,9 @@ public struct ProgramVerifier {
     guard program.steps.count < Int(Int32.max), program.slots.count < Int(Int32.max) else {
       throw .program("it has \(program.steps.count) steps and \(program.slots.count) slots, too many")
     }
+    guard depth == 0 || !program.outputs.contains(where: { $0.isSqueezed }) else {
+      throw .program("an output of a body is squeezed, which only outputs of the model can be")
+    }
     var verifier = ProgramVerifier(program: program, weightBytes: weightBytes)
     for body in program.bodies {
       verifier.analysis.bodies.append(try verify(body, weightBytes: weightBytes, depth: depth + 1))
@@ -115,6 +118,9 @@ public struct ProgramVerifier {
   private mutating func checkInputs() throws(BundleError) {
     for port in program.inputs {
       let slot = try port.slot.checked(program.slots.count, "input", "slot")
+      guard !port.isSqueezed else {
+        throw .program("input '\(printable(port.name))' is squeezed, which no input can be")
+      }
       switch program.slots[slot].storage {
       case .input, .host: break
       default: throw .program("input '\(printable(port.name))' is slot \(slot), whose storage is not input")
@@ -260,6 +266,9 @@ public struct ProgramVerifier {
       }
       guard program.slots[slot].type != ElementType.packed || program.slots[slot].storage == .host else {
         throw .program("output '\(printable(port.name))' is packed weights")
+      }
+      guard !port.isSqueezed || program.slots[slot].storage != .host else {
+        throw .program("output '\(printable(port.name))' is squeezed but no tensor")
       }
       analysis.lastUse[Int(analysis.root[slot])] = end
     }

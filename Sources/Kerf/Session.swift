@@ -34,9 +34,13 @@ public struct PortDescription: Sendable {
 
 extension PortDescription {
   /// Fixed dimensions as they are, free ones 1 or the least that their bounds allow.
-  var smallestShape: [Int] {
-    (valueType.tensor?.shape ?? []).map { dim in
-      dim.value ?? max(1, dim.symbolName.flatMap { bounds[$0] }?.lowerBound ?? 1)
+  var smallestShape: [Int] { trialShape((valueType.tensor?.shape ?? []).map { _ in 1 }) }
+
+  /// Fixed dimensions as they are, free ones those given, within their bounds.
+  func trialShape(_ sizes: [Int]) -> [Int] {
+    zip(valueType.tensor?.shape ?? [], sizes).map { dim, size in
+      let range = dim.symbolName.flatMap { bounds[$0] }
+      return dim.value ?? max(1, min(max(size, range?.lowerBound ?? 1), range?.upperBound ?? size))
     }
   }
 
@@ -194,10 +198,14 @@ public final class Session {
     } catch {
       // The runtime refuses sizes outside the bounds; their names are in the metadata, which is read only now.
       for (value, port) in zip(values, inputs) { try port.checkBounds(value?.tensor?.shape ?? []) }
-      guard case .memory = error, options.maxMemory != nil else { throw KerfError(error.description) }
-      throw KerfError(error.description, notes: ["--max-memory sets the limit"])
+      throw failure(error)
     }
     return try model.outputs.indices.map { try result($0) }
+  }
+
+  func failure(_ error: RuntimeError) -> KerfError {
+    guard case .memory = error, options.maxMemory != nil else { return KerfError(error.description) }
+    return KerfError(error.description, notes: ["--max-memory sets the limit"])
   }
 
   /// Runs on tensors by input name; gives tensors by output name.

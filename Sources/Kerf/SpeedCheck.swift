@@ -20,10 +20,11 @@ struct SpeedCheck {
   private static let time = 250.0
   private static let runs = 5...2000
 
-  /// Times two bundles in turn on one sample, so that other load on the machine meets both.
-  init(float: [UInt8], quantized: [UInt8], _ values: [Datum?], threads: Int) throws {
+  /// Times two bundles in turn on one sample, so that other load on the machine meets both. Without one on generated values.
+  init(float: [UInt8], quantized: [UInt8], _ values: [Datum?]?, threads: Int) throws {
     let options = SessionOptions(threads: threads)
     let sessions = [try Session(bundle: float, options: options), try Session(bundle: quantized, options: options)]
+    let values = try values ?? sessions[0].generatedInputs()
     for session in sessions { _ = try session.run(values) }
     let clock = ContinuousClock()
     var fastest = [Double.infinity, Double.infinity]
@@ -60,7 +61,7 @@ extension Compiler {
     let reason = "quantized layers were slower than float ones on this machine: all stay float"
     let float = try compile(graph, from: source, plain, costs, notes: [reason])
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
-    let values = try options.openSamples?(ports).load(0) ?? GeneratedInputs.values(for: ports)
+    let values = try options.openSamples?(ports).load(0)
     let check = try SpeedCheck(float: float.bundle, quantized: quantized.bundle, values, threads: options.threads)
     let times = "\(milliseconds(check.quantized)) ms quantized, \(milliseconds(check.float)) ms in float"
     options.log?("speed: \(times)")

@@ -50,10 +50,24 @@ final class GraphLowering {
       letGo(weightsOf: node)
     }
     for (value, name) in zip(graph.outputs, graph.outputNames) {
+      if let source = squeezed(value) {
+        let slot = try slot(source, type: element(source))
+        builder.program.outputs.append(Port(name: name.bytes, slot: slot, isSqueezed: true))
+        continue
+      }
       let slot = try isTensor(value) ? slot(value, type: element(value)) : hostSlot(value)
       builder.program.outputs.append(Port(name: name.bytes, slot: slot))
     }
     return builder.program
+  }
+
+  /// What an output of the model is squeezed from, where its rank is known only to a run: the runtime hands out the same
+  /// elements under fewer axes.
+  private func squeezed(_ value: ValueID) -> ValueID? {
+    guard depth == 0, !isTensor(value), let node = graph.producer(value), node.op is Squeeze,
+      node.inputs.dropFirst().allSatisfy({ $0 == nil }), let source = node.inputs[0], isTensor(source)
+    else { return nil }
+    return source
   }
 
   /// Frees large constants once they are packed: nothing asks for them again. Those that lie in a file leave memory until
@@ -109,6 +123,7 @@ final class GraphLowering {
 
   private func lower(_ node: Node) throws(Diagnostic) {
     if try deferShapeArithmetic(node) { return }
+    if let output = node.outputs.first, squeezed(output) != nil, graph.users(output, limit: 1).isEmpty { return }
     let name = Swift.type(of: node.op).qualifiedName
     if node.op is CustomCall { return try lowerToHost(node, reason: LoweringCatalog.customReason) }
     guard let rule = LoweringCatalog.rules[name] else {

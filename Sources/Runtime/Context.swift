@@ -139,7 +139,8 @@ public final class Context {
     guard hasRun, model.outputs.indices.contains(index) else { return .absent }
     if model.outputs[index].isHost { return executor.hostOutput(index).map { .host($0) } ?? .absent }
     guard let tensor = executor.output(index) else { return .absent }
-    return .tensor(TensorView(tensor.pointee))
+    let view = TensorView(tensor.pointee)
+    return .tensor(model.outputs[index].isSqueezed ? view.squeezed : view)
   }
 
   /// An output of the last run as a tensor; nil before any run and for host values.

@@ -27,6 +27,8 @@ public struct ModelPort: Sendable {
   public var dims: [Int]
   /// A value that only host calls understand; `dims` is then empty.
   public var isHost: Bool
+  /// An output that comes without its axes of one element; `dims` has them.
+  public var isSqueezed: Bool
 
   public var nameText: String { printable(name) }
 }
@@ -117,7 +119,9 @@ public final class Model: @unchecked Sendable {
   private static func port(_ port: Port, _ program: Program) -> ModelPort {
     let slot = program.slots[Int(port.slot)]
     let dims = slot.storage == .host ? [] : slot.dims.map { constant(Int($0), program) ?? -1 }
-    return ModelPort(name: port.name, type: slot.type, dims: dims, isHost: slot.storage == .host)
+    return ModelPort(
+      name: port.name, type: slot.type, dims: dims, isHost: slot.storage == .host,
+      isSqueezed: port.isSqueezed)
   }
 
   private static func constant(_ index: Int, _ program: Program) -> Int? {

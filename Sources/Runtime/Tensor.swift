@@ -36,6 +36,9 @@ public struct TensorView {
     }
   }
 
+  /// The same elements without the axes of one element.
+  var squeezed: TensorView { TensorView(type: type, dims: dims.filter { $0 != 1 }, data: data) }
+
   /// Bytes of the elements; nil when a dimension is negative, the type is none of a tensor or the product is out of
   /// range.
   public var byteCount: Int? {

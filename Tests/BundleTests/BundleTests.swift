@@ -41,7 +41,7 @@ func sampleProgram() -> Program {
   program.steps[0].inPlace = 0
   program.steps[1].bodies = [0]
   program.inputs = [Port(name: Array("x".utf8), slot: 0)]
-  program.outputs = [Port(name: Array("y".utf8), slot: 7), Port(name: [0xff, 0], slot: 6)]
+  program.outputs = [Port(name: Array("y".utf8), slot: 7, isSqueezed: true), Port(name: [0xff, 0], slot: 6)]
   program.bodies = [body]
   return program
 }

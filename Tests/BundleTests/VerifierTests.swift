@@ -62,6 +62,12 @@ private func refusal(_ change: (inout Program) -> Void) -> String {
     ("step 1: iteration number must be one i64", { $0.bodies[0].slots[0].type = 6 }),
     ("output names slot -1 of 8", { $0.outputs[0].slot = -1 }),
     ("output 'y' is slot 7, which nothing defines", { $0.steps[1].outputs[0] = -1 }),
+    ("input 'x' is squeezed, which no input can be", { $0.inputs[0].isSqueezed = true }),
+    ("output '\u{FFFD}?' is squeezed but no tensor", { $0.outputs[1].isSqueezed = true }),
+    (
+      "an output of a body is squeezed, which only outputs of the model can be",
+      { $0.bodies[0].outputs[1].isSqueezed = true }
+    ),
   ]
   for (text, change) in cases { #expect(refusal(change) == text) }
   #expect(refusal { $0.steps[0].inputs = [6] }.contains("before it has a value"))

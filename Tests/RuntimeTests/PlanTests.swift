@@ -31,6 +31,22 @@ func chain(length: Int, inPlace: Bool) -> Program {
   #expect(context.planCount == 3)
 }
 
+@Test func squeezedOutputsLoseTheirAxesOfOne() throws {
+  var builder = ProgramBuilder()
+  let x = builder.input("x", KERF_I64, [-1, 2, 1])
+  let y = builder.slot(KERF_I64, builder.program.slots[Int(x)].dims)
+  builder.add(x, x, y)
+  builder.output("y", y)
+  builder.program.outputs[0].isSqueezed = true
+  let context = Context(try model(builder.program))
+  #expect(context.model.outputs[0].isSqueezed && context.model.outputs[0].dims == [-1, 2, 1])
+  for n in [3, 1, 0] {
+    try context.run([Tensor.int64([n, 2, 1], Array(0..<Int64(2 * n)))])
+    #expect(context.dims(0) == (n == 1 ? [2] : [n, 2]))
+    #expect(context.values(0) == (0..<Int64(2 * n)).map { 2 * $0 })
+  }
+}
+
 @Test func arenaIsReusedAndInPlaceHalvesIt() throws {
   let x = Tensor.int64([64, 2], [Int64](repeating: 1, count: 128))
   let apart = Context(try model(chain(length: 9, inPlace: false)))

@@ -35,7 +35,11 @@ extension RandomGraph {
   mutating func reshapes() throws -> Bool {
     guard let x = value(rank: 2...4) else { return false }
     let rank = shape(x).count
-    switch random.int(0...3) {
+    switch random.int(0...4) {
+    case 4:
+      // Of unknown rank, so nothing but an output for the other makers.
+      let y = try node(Squeeze(), [x])
+      keep(try node(Mul(), [try node(Sigmoid(), [y]), scalar(0.5)]))
     case 0:
       let y = try node(Unsqueeze(), [x, constant([1])])
       keep(try node(Squeeze(), [y, constant([1])]))

@@ -1,26 +1,30 @@
 import IR
 
 /// Values for a model's inputs when nobody gives any, the same every time: floats uniform in [0, 1), integers and
-/// booleans 1, strings empty, free dimensions 1 (or their lower bound), sequences and optionals empty.
-public enum GeneratedInputs {
+/// booleans 1, strings empty, sequences and optionals empty.
+enum GeneratedInputs {
   /// - Parameters:
   ///   - ports: the model's inputs.
+  ///   - shapes: of each; by default its free dimensions are 1 or their lower bound.
   ///   - limit: bytes that all inputs together may take.
   /// - Throws: `KerfError` where the fixed dimensions of the inputs ask for more.
-  public static func values(for ports: [PortDescription], limit: Int = 1 << 32) throws -> [Datum?] {
+  static func values(
+    for ports: [PortDescription], shapes: [[Int]]? = nil, limit: Int = 1 << 32
+  ) throws -> [Datum?] {
     var generator = SplitMix64(seed: 0x4B45_5246)
     var rest = limit
-    return try ports.map { port in
-      let value = try value(port, rest, &generator)
+    return try ports.enumerated().map { index, port in
+      let value = try value(port, shapes?[index] ?? port.smallestShape, rest, &generator)
       rest -= value.tensor?.byteCount ?? 0
       return value
     }
   }
 
-  private static func value(_ port: PortDescription, _ limit: Int, _ generator: inout SplitMix64) throws -> Datum {
+  private static func value(
+    _ port: PortDescription, _ shape: [Int], _ limit: Int, _ generator: inout SplitMix64
+  ) throws -> Datum {
     switch port.valueType {
     case .tensor(let type):
-      let shape = port.smallestShape
       guard let count = Tensor.elementCount(of: shape), let bytes = type.element.byteCount(of: count),
         max(bytes, count) <= limit
       else {

@@ -30,7 +30,7 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     let opened = try opening.open(model, verbosity)
-    let values = try inputs.values(opened.session.inputs)
+    let values = try inputs.values(for: opened.session)
     let result = try verbosity.step("measure for \(Format.figure(seconds)) s") { _ in
       try Benchmark.run(
         model: model, opened.session, loadMilliseconds: opened.loadMilliseconds, values, threads: opening.threads.count,

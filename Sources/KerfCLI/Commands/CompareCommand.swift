@@ -29,7 +29,7 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     let a = try opening.open(first, verbosity).session
     let b = try opening.open(second, verbosity).session
-    let set = try openSamples(samples.samples, inputs.inputs, for: a.inputs)
+    let set = try openSamples(samples.samples, inputs.inputs, for: a)
     let result = try verbosity.step("compare on \(samples.samples ?? "one sample")") { progress in
       try Comparison.run(a, b, set) { progress.show($0, of: set.count) }
     }

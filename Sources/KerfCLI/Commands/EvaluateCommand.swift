@@ -42,7 +42,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let session = try opening.open(model, verbosity).session
-    let set = try openSamples(samples.samples, inputs.inputs, for: session.inputs)
+    let set = try openSamples(samples.samples, inputs.inputs, for: session)
     let result = try verbosity.step("evaluate on \(samples.samples ?? "")") { progress in
       try Evaluation.run(
         session, set, labels: try NumpyFile.read(labels), metric: metric, output: try index(session)

@@ -11,7 +11,7 @@ struct InspectCommand: ParsableCommand {
         kerf inspect model.onnx --ir               the graph as text, before any pass
         kerf inspect model.kerf --ir               the steps of a bundle
 
-      Free dimensions count as 1.
+      Free dimensions count as 1; in a bundle that cannot run with that, as a power of two that it can run with.
       """)
 
   @Argument(help: "A bundle or an ONNX model.", completion: .file(extensions: ["kerf", "onnx"]))

@@ -71,7 +71,7 @@ struct ProfileCommand: ParsableCommand {
   func run() throws {
     let session = try opening.open(model, verbosity).session
     let peak = session.peakGFLOPS() * Double(opening.threads.count)
-    let values = try inputs.values(session.inputs)
+    let values = try inputs.values(for: session)
     let steps = try verbosity.step("profile \(runs) runs") { _ in try session.profile(values, runs: runs) }
     let total = steps.reduce(0) { $0 + $1.milliseconds }
     var shown = steps.map { step in

@@ -15,7 +15,8 @@ struct RunCommand: ParsableCommand {
         kerf run vad.kerf --samples frames.npy --inputs rate=rate.npy --carry state_out=state --outputs out
 
       Without --inputs and --samples the inputs are generated, the same every time: floats uniform in [0, 1), integers and \
-      booleans 1, free dimensions 1. Without --outputs a summary of the outputs is printed.
+      booleans 1, free dimensions 1 or, where the model cannot run with that, a power of two. Without --outputs a summary of \
+      the outputs is printed.
       """)
 
   @Argument(help: "A bundle or an ONNX model.", completion: .file(extensions: ["kerf", "onnx"]))
@@ -66,7 +67,7 @@ struct RunCommand: ParsableCommand {
     if let path = samples.samples {
       results = try runSamples(path, session)
     } else {
-      let values = isTrial ? [] : try inputs.values(session.inputs)
+      let values = isTrial ? [] : try inputs.values(for: session)
       results = try verbosity.step("run") { _ in isTrial ? try runTrial(session) : try session.run(values) }
     }
     let files = try outputs.map { folder in
@@ -84,14 +85,14 @@ struct RunCommand: ParsableCommand {
 
   private func runTrial(_ session: Session) throws -> [Datum] {
     let limit = maxMemory?.bytes ?? trialMemory(weights: session.weightsBytes)
-    let values = try GeneratedInputs.values(for: session.inputs, limit: limit)
-    let taken = values.reduce(0) { $0 + ($1?.tensor?.byteCount ?? 0) }
-    let trial = try session.fork(maxMemory: limit - taken)
-    trial.timeLimit = timeout ?? 8
     do {
+      let values = try session.generatedInputs(limit: limit)
+      let taken = values.reduce(0) { $0 + ($1?.tensor?.byteCount ?? 0) }
+      let trial = try session.fork(maxMemory: limit - taken)
+      trial.timeLimit = timeout ?? 8
       return try trial.run(values)
     } catch var error as KerfError where session.inputs.contains(where: { $0.dims.contains(nil) }) {
-      error.notes.append("the inputs are generated, with 1 for every free dimension: give some with --inputs")
+      error.notes.append("the inputs are generated, their free dimensions as small as can be: give some with --inputs")
       throw error
     }
   }

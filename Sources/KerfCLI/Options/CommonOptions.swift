@@ -69,8 +69,8 @@ struct InputOptions: ParsableArguments {
   var inputs: [String] = []
 
   /// A value for every input: what `--inputs` names, or generated ones where it is not given.
-  func values(_ ports: [PortDescription]) throws -> [Datum?] {
-    inputs.isEmpty ? try GeneratedInputs.values(for: ports) : try InputFiles.loadAll(inputs, for: ports)
+  func values(for session: Session) throws -> [Datum?] {
+    inputs.isEmpty ? try session.generatedInputs() : try InputFiles.loadAll(inputs, for: session.inputs)
   }
 }
 

@@ -14,11 +14,12 @@ struct SampleOptions: ParsableArguments {
 
 /// Samples for commands that take `--samples`, `--inputs`, both or neither: what is constant stands beside what varies;
 /// without either, one generated sample.
-func openSamples(_ samples: String?, _ inputs: [String], for ports: [PortDescription]) throws -> SampleSet {
+func openSamples(_ samples: String?, _ inputs: [String], for session: Session) throws -> SampleSet {
+  let ports = session.inputs
   if let samples {
     let constants = try InputFiles.load(inputs, for: ports)
     return try SampleFiles.open(samples, for: ports, constants: constants).set
   }
-  let values = inputs.isEmpty ? try GeneratedInputs.values(for: ports) : try InputFiles.loadAll(inputs, for: ports)
+  let values = inputs.isEmpty ? try session.generatedInputs() : try InputFiles.loadAll(inputs, for: ports)
   return SampleSet(count: 1) { _ in values }
 }

@@ -43,6 +43,30 @@ import Testing
     #expect(throws: KerfError.self) { try SampleRunner.carriedInputs(["next=nothing"], session) }
   }
 
+  @Test func squeezesOfOpenShapesHaveKernels() throws {
+    let model = TinyModel.model(
+      inputs: [("x", ["N", 1])], outputs: [("y", ["M"])],
+      nodes: [("Squeeze", ["x"], ["squeezed"]), ("Relu", ["squeezed"], ["y"])])
+    let session = try Session(path: folder.write(model, "squeeze.onnx"))
+    #expect(session.fallbacks.isEmpty)
+    let rows = try session.run([.tensor(Tensor([Float(-1), 2, 3], shape: [3, 1]))])
+    #expect(rows.map(\.tensor) == [Tensor([Float(0), 2, 3], shape: [3])])
+    let one = try session.run([.tensor(Tensor([Float(4)], shape: [1, 1]))])
+    #expect(one.map(\.tensor) == [Tensor([Float(4)], shape: [])])
+  }
+
+  @Test func generatedInputsFitTheModel() throws {
+    let weight = TinyModel.Weight("w", [1, 1, 5], .inFile([UInt8](repeating: 0, count: 20)))
+    let model = TinyModel.model(
+      inputs: [("x", ["N", 1, "T"])], outputs: [("y", ["N", 1, "U"])], nodes: [("Conv", ["x", "w"], ["y"])],
+      weights: [weight])
+    let session = try Session(path: folder.write(model, "conv.onnx"))
+    #expect(try session.generatedInputs().map { $0?.tensor?.shape } == [[1, 1, 8]])
+    let bundle = folder.path + "/conv.kerf"
+    try Compiler.compile(path: folder.path + "/conv.onnx").write(to: bundle)
+    #expect(try Inspection.of(path: bundle, withText: false).macs == 20)
+  }
+
   func writeCase(_ name: String, expected: [Float], extra: [String: [UInt8]] = [:]) throws {
     try folder.write(TinyModel.relu, "\(name)/model.onnx")
     try folder.write(TinyModel.tensor([-1, 2, 3], shape: [1, 3]), "\(name)/test_data_set_0/input_0.pb")
