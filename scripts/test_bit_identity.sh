@@ -1,9 +1,9 @@
 #!/bin/bash
-# Runs five whole 8-bit models with the kernels of every instruction set at hand and asks for the same bytes: on this
+# Runs six whole 8-bit models with the kernels of every instruction set at hand and asks for the same bytes: on this
 # processor in plain C, with AVX2, and with all it has, on one thread and three; on arm64 under qemu in plain C, with
 # NEON, with the dot product and with i8mm. AVX-512 and VNNI take part where the processor has them.
 #
-#   scripts/test_bit_identity.sh KERF [FOLDER…]   (FOLDER: with model.onnx and x.npy, instead of the five)
+#   scripts/test_bit_identity.sh KERF [FOLDER…]   (FOLDER: with model.onnx and x.npy, instead of the six)
 #
 # Needs python3 with onnx and numpy (PYTHON), aarch64-linux-gnu-gcc and qemu-aarch64-static.
 set -euo pipefail

@@ -73,6 +73,8 @@ enum Op {
   static let maxPoolU8 = UInt16(KERF_OP_MAX_POOL_U8)
   static let averagePoolU8 = UInt16(KERF_OP_AVG_POOL_U8)
   static let matmulInt = UInt16(KERF_OP_MATMUL_INT)
+  static let matmulIntU8 = UInt16(KERF_OP_MATMUL_INT_U8)
+  static let matmulIntF32 = UInt16(KERF_OP_MATMUL_INT_F32)
   static let gemmDynamic = UInt16(KERF_OP_GEMM_F32_DYNAMIC)
   static let convDynamic = UInt16(KERF_OP_CONV2D_F32_DYNAMIC)
   static let gemmCodes = UInt16(KERF_OP_GEMM_F32_CODES)

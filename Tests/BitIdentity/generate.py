@@ -1,4 +1,4 @@
-"""Writes five models in 8 bits, quantized as other tools do it, each with its input: NAME/model.onnx, NAME/x.npy.
+"""Writes six models in 8 bits, quantized as other tools do it, each with its input: NAME/model.onnx, NAME/x.npy.
 
 Weights are random over all of -128 … 127, inputs over all codes with rows of extremes; scales keep the codes of every
 layer spread. Outputs are codes, so that they are defined to the bit.
@@ -148,5 +148,26 @@ def integers(folder):
     n.save(folder, 3, ["N", 33], TensorProto.INT32)
 
 
-for write in (residual, separable, branches, perceptron, integers):
+def attention(folder):
+    """Products of operands that are both made while running, with zero points of both, in all forms; ConvInteger."""
+    n = Network("attention", ["N", 3, 37, 22], 6)
+    x, start = n.floats(), (n.codes, n.scale, n.zero)
+    turned = n.node("Transpose", [x], perm=[0, 1, 3, 2])
+    n.quantize(n.node("MatMul", [x, turned]), 110 * 110 * n.scale**2 * 0.1, 77)
+    n.quantize(n.node("MatMul", [n.floats(), x]), n.scale * 110 * start[1] * 2, 140)
+    a, (n.codes, n.scale, n.zero) = (n.codes, n.scale, n.zero), start
+    signed = n.node("QuantizeLinear", [turned, n.constant(np.float32(0.025)), n.constant(np.int8(-9))])
+    row_zeros = n.constant(n.random.integers(0, 256, 37).astype(np.uint8))
+    column_scales = n.constant(n.random.uniform(0.01, 0.05, 37).astype(np.float32))
+    scores = n.node("QLinearMatMul", [a[0], n.constant(np.float32(a[1])), row_zeros, signed, column_scales,
+                                      n.constant(np.int8(-9)), n.constant(np.float32(a[1] * 20)), n.constant(np.int8(5))])
+    sums = n.node("MatMulInteger", [scores, start[0], n.constant(np.int8(5)), n.constant(np.uint8(start[2]))])
+    w = n.constant(n.random.integers(0, 256, (3, 3, 2, 1)).astype(np.uint8))
+    filtered = n.node("ConvInteger", [start[0], w, n.constant(np.uint8(128)), n.constant(np.uint8([3, 99, 250]))],
+                      pads=[0, 0, 1, 0])
+    n.codes = n.node("Add", [sums, filtered])
+    n.save(folder, 2, ["N", 3, 37, 22], TensorProto.INT32)
+
+
+for write in (residual, separable, branches, perceptron, integers, attention):
     write(sys.argv[1])

@@ -45,6 +45,8 @@ let otherKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_CONV2D_U8_F32): convolutionToFloatCases,
   UInt16(KERF_OP_DEPTHWISE_U8_U8): depthwiseBytesCases,
   UInt16(KERF_OP_MATMUL_INT): integerProductCases,
+  UInt16(KERF_OP_MATMUL_INT_U8): integerProductToBytesCases,
+  UInt16(KERF_OP_MATMUL_INT_F32): integerProductToFloatCases,
   UInt16(KERF_OP_CONV_INT): integerConvolutionCases,
   UInt16(KERF_OP_GEMM_F32_CODES): codedProductCases,
   UInt16(KERF_OP_GEMM_F32_DYNAMIC): dynamicProductCases,

@@ -65,6 +65,9 @@ struct kerf_q8 {
   const uint8_t *packed;
   int64_t packed_group;  // bytes
   int32_t x_zero;
+  /// Zero points of B as it is packed, of column i at [i * b_zero_step]; NULL where all are 0.
+  const int32_t *b_zero;
+  int b_zero_step;
   // Exactly one of the three outputs. Row stride: n * groups elements.
   uint8_t *y_u8;
   float *y_f32;
@@ -81,6 +84,8 @@ kerf_q8 kerf_q8_matrix(int64_t m, int64_t n, int64_t k, const uint8_t *a, const 
 
 /// Bytes of packed B; 0 when out of range.
 uint64_t kerf_q8_packed_size(int64_t k, int64_t n);
+/// Packs B [k, n] of bytes, or [n, k] where `transposed`, each XORed with `flip`.
+void kerf_q8_pack_bytes(int64_t k, int64_t n, bool transposed, const uint8_t *b, uint8_t flip, void *packed);
 /// Packs columns n of B whose element (k, n) is get(source, k, n).
 typedef int8_t (*kerf_q8_get_fn)(const void *source, int64_t k, int64_t n);
 void kerf_q8_pack(int64_t k, int64_t n, kerf_q8_get_fn get, const void *source, void *packed);

@@ -69,6 +69,29 @@ void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t grou
   }
 }
 
+void kerf_q8_correct(const kerf_q8 *g, int rows, const int32_t *sums, int64_t group, int64_t column, int columns,
+                     int32_t *acc) {
+  const int32_t *zero = g->b_zero + (group * g->n + column) * g->b_zero_step;
+  const uint32_t most = (uint32_t)g->k * (uint32_t)g->x_zero;
+  for (int r = 0; r < rows; r++, acc += KERF_Q8_TILE) {
+    const uint32_t sum = (uint32_t)sums[r] - most, same = sum * (uint32_t)zero[0];
+    if (g->b_zero_step == 0) {
+      for (int c = 0; c < columns; c++) acc[c] = (int32_t)((uint32_t)acc[c] - same);
+    } else {
+      for (int c = 0; c < columns; c++) acc[c] = (int32_t)((uint32_t)acc[c] - sum * (uint32_t)zero[c]);
+    }
+  }
+}
+
+/// sums[r] = the sum of row r of a [rows][k].
+static void sum_rows(int64_t rows, int64_t k, const uint8_t *a, int64_t lda, int32_t *sums) {
+  for (int64_t r = 0; r < rows; r++, a += lda) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < k; i++) sum += a[i];
+    sums[r] = (int32_t)sum;
+  }
+}
+
 /// tile[r][c] += x[r][c], rows of x `ld` apart.
 static void add_rows(int rows, int columns, const float *x, int64_t ld, float *tile) {
   for (int r = 0; r < rows; r++, x += ld, tile += columns) {
@@ -122,6 +145,8 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + j->p.panels * 64;
   _Alignas(64) int32_t acc[TILE_ROWS * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
+  int32_t sums[MAX_BLOCK];
+  if (g->b_zero) sum_rows(rows, j->p.blocks * 4, a, lda, sums);
   for (int64_t panel = first; panel < last; panel += 2) {
     const int panels = (int)kerf_min(2, last - panel);
     const int64_t column = panel * KERF_Q8_PANEL;
@@ -130,6 +155,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
     for (int64_t r = 0; r < rows; r += j->isa->rows) {
       const int n = (int)kerf_min(j->isa->rows, rows - r);
       j->isa->tile(n, panels, j->p.blocks, a + r * lda, lda, b + panel * stride, stride, acc);
+      if (g->b_zero) kerf_q8_correct(g, n, sums + r, group, column, count, acc);
       kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
     }
   }

@@ -63,6 +63,15 @@ static void load_rows(const job *j, int64_t group, int64_t row, int64_t rows, ui
   }
 }
 
+/// sums[r] = the sum of a widened row of k.
+static void sum_rows(int64_t rows, int64_t k, const int16_t *a, int64_t ld, int32_t *sums) {
+  for (int64_t r = 0; r < rows; r++, a += ld) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < k; i++) sum += (uint32_t)a[i];
+    sums[r] = (int32_t)sum;
+  }
+}
+
 /// Rows row ..< row + rows of a group, widened at `a`, times panels first ..< last, each widened into `panel`.
 static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, int64_t first, int64_t last,
                       const int16_t *a, int16_t *panel) {
@@ -71,6 +80,8 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + p->panels * 64;
   _Alignas(64) int32_t acc[GROUP * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
+  int32_t sums[MAX_BLOCK];
+  if (g->b_zero) sum_rows(rows, p->blocks * 4, a, p->ld, sums);
   for (int64_t i = first; i < last; i++) {
     const int64_t column = i * KERF_Q8_PANEL;
     const int count = (int)kerf_min(KERF_Q8_PANEL, g->n - column);
@@ -82,6 +93,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
         const int tile = (int)kerf_min(KERF_Q16_ROWS, n - t);
         j->isa->wide->tile(tile, p->blocks, a + (r + t) * p->ld, p->ld, panel, acc + t * KERF_Q8_TILE);
       }
+      if (g->b_zero) kerf_q8_correct(g, n, sums + r, group, column, count, acc);
       kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
     }
   }

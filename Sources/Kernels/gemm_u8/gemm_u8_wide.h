@@ -27,7 +27,12 @@ static inline bool kerf_q8_is_wide(int64_t m) { return m > 4; }
 uint64_t kerf_q8_wide_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled);
 void kerf_q8_run_wide(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool);
 
-/// What gemm_u8_blocks.c offers: the parameters of up to 32 columns, and the epilogue of up to KERF_Q8_MOST_ROWS rows.
+/// What gemm_u8_blocks.c offers: the zero points' part, the parameters of up to 32 columns, and the epilogue of up to
+/// KERF_Q8_MOST_ROWS rows.
+///
+/// sum (a - za)(b - zb) = sum (a - za) b - zb (sum a - k za): `sums` holds sum a of the rows.
+void kerf_q8_correct(const kerf_q8 *g, int rows, const int32_t *sums, int64_t group, int64_t column, int columns,
+                     int32_t *acc);
 void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
                           kerf_q8_columns *p);
 void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,

@@ -103,7 +103,8 @@ enum {
                                 //   (padding counts as x_zero; multiplier / 2^shift is the scale ratio x/y, the division by the count is exact:
                                 //   y = clamp(round_half_up(sum * multiplier / (count * 2^shift)) + y_zero))
   KERF_OP_MATMUL_INT = 94,      // a, b u8/i8 (batched), a_zero? (scalar or [M] last but one axis), b_zero? (scalar or [N]) -> i32   (MatMulInteger)
-  KERF_OP_CONV_INT = 95,        // x u8/i8[N,H,W,C], w u8/i8[OC,KH,KW,C/groups], x_zero?, w_zero? (scalar or [OC]) -> i32[N,OH,OW,OC]; geometry groups
+  KERF_OP_CONV_INT = 95,        // x u8/i8[N,H,W,C], packed s8, x_zero?, w_zero i32[OC]? (of the packed codes) -> i32[N,OH,OW,OC];
+                                //   geometry groups(i) OC(i)   (ConvInteger)
   KERF_OP_GEMM_F32_CODES = 110, // a f32[…,K], packed codes with scales and offsets, bias f32[N]?, residual? -> f32[…,N];
                                 //   K(i) N(i) bits(i: 8 or 4) block(i, rows of k that share a scale) act residual
   KERF_OP_GEMM_F32_DYNAMIC = 111,   // a f32[…,K], packed s8, scale f32[N], bias f32[N]?, residual? -> f32[…,N]; K(i) N(i) act residual
@@ -112,6 +113,10 @@ enum {
   KERF_OP_LSTM_F32_CODES = 113, // as LSTM_F32, GRU_F32 and RNN_F32, with W and R as packed codes of 8 bits; rows of x and h become codes of up to
   KERF_OP_GRU_F32_CODES = 114,  //   16 bits, each with a scale of its own, so that the products are exact integers
   KERF_OP_RNN_F32_CODES = 115,
+  KERF_OP_MATMUL_INT_U8 = 116,  // as MATMUL_INT, then a_scale f32 (scalar or [M]), b_scale f32 (scalar or [N]), y_scale f32, y_zero (scalar or
+                                //   [M]) -> u8/i8; b_transposed(i: b[N,K]) y_min y_max (of the codes; i8 plus 128)   (QLinearMatMul)
+  KERF_OP_MATMUL_INT_F32 = 117, // as MATMUL_INT, then a_scale f32 (scalar or [M]), b_scale f32 (scalar or [N]), residual? -> f32;
+                                //   b_transposed(i) act residual; y = act((float)sum * (a_scale * b_scale))
 };
 
 /// Activations and unary functions. p0 and p1 where stated.
@@ -184,6 +189,10 @@ void kerf_pack_depthwise_s8(int64_t c, int64_t kh, int64_t kw, const int8_t *w, 
 uint64_t kerf_pack_gemm_codes_size(int64_t k, int64_t n, int64_t bits, int64_t block);
 void kerf_pack_gemm_codes(int64_t k, int64_t n, int64_t bits, int64_t block, const int8_t *codes, const float *scale, const float *offset,
                           void *packed);
+
+/// A factor of at least 0 as multiplier / 2^shift, its 31 leading bits, which kerf_requantize takes; 0 for one that is
+/// negative, no number, or 2^30 or more.
+int kerf_fixed_point(double factor, int32_t *multiplier, int32_t *shift);
 
 /// Requantization, the one definition: y = clamp(((acc * multiplier + 2^(shift-1)) >> shift) + y_zero, y_min, y_max), in 64 bits,
 /// arithmetic shift (so ties go up); multiplier in [0, 2^31), shift in 1…62; then table[y] where a table is given.

@@ -2,7 +2,7 @@ import Bundle
 import IR
 import Kernels
 
-/// Quantize and dequantize on their own, and the integer products of ONNX.
+/// Quantize and dequantize on their own.
 extension LoweringCatalog {
   static let quantization: [String: LoweringRule] = [
     "QuantizeLinear": quantize, "DequantizeLinear": dequantize, "DynamicQuantizeLinear": dynamicQuantize,
@@ -104,43 +104,5 @@ extension LoweringCatalog {
     let slots = [flat(try l.slot(scale)), try zero.map { (z) throws(Diagnostic) in flat(try l.slot(z)) } ?? -1]
     if isScalar { return (slots, -1) }
     return (slots, layout.position(try normalizedAxis(axis, rank: layout.rank)))
-  }
-
-  private static let matmulInteger: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let a = node.inputs[0], let b = node.inputs[1], l.rank(a) >= 2, l.rank(b) >= 2 else { return false }
-    if try dynamicMatMul(l, node) { return true }
-    if try packedMatMul(l, node, a) { return true }
-    let inputs = [try l.slot(a), try l.slot(b), try l.optionalSlot(node, 2), try l.optionalSlot(node, 3)]
-    l.emit(Op.matmulInt, inputs, [try l.result(node.outputs[0])], [], node)
-    return true
-  }
-
-  /// By constant weights, packed now.
-  private static func packedMatMul(_ l: GraphLowering, _ node: Node, _ a: ValueID) throws(Diagnostic) -> Bool {
-    let zero = node.inputs.count > 2 ? node.inputs[2] : nil
-    guard l.element(a) == .uint8, zero.map({ l.shape($0).allSatisfy { $0 == 1 } }) ?? true,
-      let stored = l.graph.constant(node.inputs[1]), stored.rank == 2, stored.count > 0,
-      let weights = l.centred(stored, node.inputs.count > 3 ? node.inputs[3] : nil, channelAxis: 1)
-    else { return false }
-    let (k, n) = (stored.shape[0], stored.shape[1])
-    let inputs = [
-      try l.slot(a), try l.packedCodes(weights, k, n, transposed: false), try l.optionalSlot(node, 2),
-    ]
-    l.emit(Op.gemmU8I32, inputs, [try l.result(node.outputs[0])], [.int(k), .int(n)], node)
-    return true
-  }
-
-  private static let convInteger: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? ConvInteger, let x = node.inputs[0], let w = l.graph.constant(node.inputs[1]) else {
-      return false
-    }
-    if try dynamicConv(l, node) { return true }
-    guard l.rank(x) == 4 else { return false }
-    let layout = Layout.channelsLast(4)
-    let filter = l.builder.weight(try w.permuted([0, 2, 3, 1]))
-    let attributes = try l.geometry(op.window, l.shape(x), w.shape) + [.int(op.group)]
-    let inputs = [try l.slot(x, layout), filter, try l.optionalSlot(node, 2), try l.optionalSlot(node, 3)]
-    l.emit(Op.convInt, inputs, [try l.result(node.outputs[0], layout)], attributes, node)
-    return true
   }
 }

@@ -37,15 +37,20 @@ extension LoweringCatalog {
     let rank = l.rank(x)
     let perm = (node.op as? Transpose)?.permutation ?? Array((0..<rank).reversed())
     guard perm.sorted() == Array(0..<rank) else { return false }
-    if try l.layouts(x).isEmpty { _ = try l.slot(x) }
-    let places = l.placements[x.index]
-    if places.isEmpty {
-      try l.alias(node.outputs[0], l.slot(x), Layout.identity(rank).transposed(by: perm))
-    }
-    for place in places {
-      try l.alias(node.outputs[0], place.slot, place.layout.transposed(by: perm), type: place.type)
+    // What nothing asked for yet may never be: products read the codes.
+    if l.placements[x.index].isEmpty, l.graph.producer(x)?.op is DequantizeLinear {
+      l.postpone(node.outputs[0]) { [unowned l] () throws(Diagnostic) in try turn(l, x, node.outputs[0], perm) }
+    } else {
+      try turn(l, x, node.outputs[0], perm)
     }
     return true
+  }
+
+  private static func turn(_ l: GraphLowering, _ x: ValueID, _ y: ValueID, _ perm: [Int]) throws(Diagnostic) {
+    if try l.layouts(x).isEmpty { _ = try l.slot(x) }
+    let places = l.placements[x.index]
+    if places.isEmpty { try l.alias(y, l.slot(x), Layout.identity(perm.count).transposed(by: perm)) }
+    for place in places { try l.alias(y, place.slot, place.layout.transposed(by: perm), type: place.type) }
   }
 
   static let reshape: LoweringRule = { (l, node) throws(Diagnostic) in

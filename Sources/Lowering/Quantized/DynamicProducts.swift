@@ -30,8 +30,8 @@ struct DynamicProduct {
     let channels = stored.shape[channelAxis]
     // Axes from the channels to the end.
     let tail = stored.rank - 1
-    guard let cast = DynamicProduct.soleUser(graph, node.outputs[0]), cast.op is Cast,
-      l.element(cast.outputs[0]) == .float32, let scaling = DynamicProduct.soleUser(graph, cast.outputs[0]),
+    guard let cast = l.soleUser(node.outputs[0]), cast.op is Cast,
+      l.element(cast.outputs[0]) == .float32, let scaling = l.soleUser(cast.outputs[0]),
       let scale = DynamicProduct.other(scaling, cast.outputs[0]), let product = graph.producer(scale),
       let weightScale = DynamicProduct.other(product, quantize.outputs[1]),
       let scales = DynamicProduct.perChannel(graph.constant(weightScale), channels, tail: tail)
@@ -44,7 +44,7 @@ struct DynamicProduct {
     var result = scaling.outputs[0]
     var addend: Tensor?
     var function = Activation.none
-    if let add = DynamicProduct.soleUser(graph, result), let sum = add.op as? Add, sum.activation.kernelCode != nil,
+    if let add = l.soleUser(result), let sum = add.op as? Add, sum.activation.kernelCode != nil,
       let value = add.inputs[0] == result ? add.inputs[1] : add.inputs[0],
       l.shape(add.outputs[0]) == l.shape(result), !l.shape(result).isEmpty,
       let row = DynamicProduct.perChannel(graph.constant(value), channels, tail: tail)
@@ -60,15 +60,8 @@ struct DynamicProduct {
     covered = nodes
   }
 
-  private static func soleUser(_ graph: Graph, _ value: ValueID) -> Node? {
-    guard !graph.isOutput(value), graph.useCount(value) == 1, let user = graph.users(value, limit: 1).first else {
-      return nil
-    }
-    return graph[user]
-  }
-
   /// The other factor of a plain product that has `value` as one.
-  private static func other(_ node: Node, _ value: ValueID) -> ValueID? {
+  static func other(_ node: Node, _ value: ValueID) -> ValueID? {
     guard let op = node.op as? Mul, op.activation.isNone else { return nil }
     return node.inputs[0] == value ? node.inputs[1] : node.inputs[1] == value ? node.inputs[0] : nil
   }
@@ -141,5 +134,15 @@ extension LoweringCatalog {
     l.emit(Op.convDynamic, inputs, [result.slot], attributes, node)
     l.covered.formUnion(product.covered)
     return true
+  }
+}
+
+extension GraphLowering {
+  /// The one node that reads a value, which is no output.
+  func soleUser(_ value: ValueID) -> Node? {
+    guard !graph.isOutput(value), graph.useCount(value) == 1, let user = graph.users(value, limit: 1).first else {
+      return nil
+    }
+    return graph[user]
   }
 }

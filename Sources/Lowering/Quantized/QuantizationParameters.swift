@@ -1,5 +1,6 @@
 import Bundle
 import IR
+import Kernels
 
 /// value = scale · (code − zero), one for the whole tensor. Codes are those in memory, u8: of a tensor of int8 its
 /// elements plus 128.
@@ -43,32 +44,14 @@ extension Double {
   fileprivate func clamped() -> Double { isNaN ? 0 : Swift.min(Swift.max(self, -1e6), 1e6) }
 }
 
-/// A positive real factor as multiplier / 2^shift with the multiplier in 2^30…2^31: what kerf_requantize takes.
+/// A real factor of at least 0 as multiplier / 2^shift: what kerf_requantize takes.
 struct FixedPoint {
-  var multiplier: Int32
-  var shift: Int32
+  var multiplier: Int32 = 0
+  var shift: Int32 = 0
 
+  /// Nil for a factor that is negative, no number, or past all bounds.
   init?(_ factor: Double) {
-    guard factor >= 0, factor.isFinite else { return nil }
-    if factor == 0 {
-      self.multiplier = 0
-      self.shift = 31
-      return
-    }
-    var exponent = Int(factor.exponent) + 1
-    var scaled = (factor.significand / 2 * 2_147_483_648).rounded()
-    if scaled >= 2_147_483_648 {
-      scaled /= 2
-      exponent += 1
-    }
-    var shift = 31 - exponent
-    while shift > 62 {
-      scaled = (scaled / 2).rounded(.down)
-      shift -= 1
-    }
-    guard shift >= 1 else { return nil }
-    multiplier = Int32(scaled)
-    self.shift = Int32(shift)
+    guard kerf_fixed_point(factor, &multiplier, &shift) != 0 else { return nil }
   }
 }
 

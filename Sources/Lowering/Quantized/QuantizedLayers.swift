@@ -39,8 +39,13 @@ extension LoweringCatalog {
   }
 
   private static let quantizedMatMul: LoweringRule = { (l, node) throws(Diagnostic) in
-    guard let op = node.op as? MatMul, !op.transposesA, op.alpha == 1 else { return false }
-    return try anyProduct(l, node, op.transposesB, op.residualAfterActivation, op.activation)
+    guard let op = node.op as? MatMul else { return false }
+    if !op.transposesA, op.alpha == 1,
+      try anyProduct(l, node, op.transposesB, op.residualAfterActivation, op.activation)
+    {
+      return true
+    }
+    return try productOfCodes(l, node, op)
   }
 
   /// On codes of both operands, else on codes of the weights alone.

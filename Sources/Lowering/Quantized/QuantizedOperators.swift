@@ -2,7 +2,7 @@ import Bundle
 import IR
 import Kernels
 
-/// The quantized and integer products of ONNX by constant weights, packed now.
+/// The quantized products of ONNX; constant weights are packed now.
 extension LoweringCatalog {
   static let quantizedOperators: [String: LoweringRule] = [
     "QLinearConv": qlinearConv, "QLinearMatMul": qlinearMatMul,
@@ -29,7 +29,7 @@ extension LoweringCatalog {
     guard let a = node.inputs[0], l.rank(a) >= 2, let weights = l.graph.constant(node.inputs[3]), weights.rank == 2,
       weights.count > 0, let w = l.channelCodes(weights, node.inputs[4], node.inputs[5], channelAxis: 1),
       let product = QuantizedProduct(l, node, a, w.scales, bias: nil)
-    else { return false }
+    else { return try qlinearProduct(l, node) }
     let (k, n) = (weights.shape[0], weights.shape[1])
     let packed = try l.packedCodes(w.codes, k, n, transposed: false)
     try l.emit(
