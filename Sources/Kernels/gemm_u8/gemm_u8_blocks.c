@@ -76,15 +76,16 @@ void kerf_q8_correct(const kerf_q8 *g, int rows, const int32_t *sums, int64_t gr
   for (int r = 0; r < rows; r++, acc += KERF_Q8_TILE) {
     const uint32_t sum = (uint32_t)sums[r] - most, same = sum * (uint32_t)zero[0];
     if (g->b_zero_step == 0) {
-      for (int c = 0; c < columns; c++) acc[c] = (int32_t)((uint32_t)acc[c] - same);
+      for (int p = 0; p < columns; p += KERF_Q8_PANEL) {
+        for (int c = p; c < p + KERF_Q8_PANEL; c++) acc[c] = (int32_t)((uint32_t)acc[c] - same);
+      }
     } else {
       for (int c = 0; c < columns; c++) acc[c] = (int32_t)((uint32_t)acc[c] - sum * (uint32_t)zero[c]);
     }
   }
 }
 
-/// sums[r] = the sum of row r of a [rows][k].
-static void sum_rows(int64_t rows, int64_t k, const uint8_t *a, int64_t lda, int32_t *sums) {
+void kerf_q8_sum_rows(int64_t rows, int64_t k, const uint8_t *a, int64_t lda, int32_t *sums) {
   for (int64_t r = 0; r < rows; r++, a += lda) {
     uint32_t sum = 0;
     for (int64_t i = 0; i < k; i++) sum += a[i];
@@ -146,7 +147,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   _Alignas(64) int32_t acc[TILE_ROWS * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
   int32_t sums[MAX_BLOCK];
-  if (g->b_zero) sum_rows(rows, j->p.blocks * 4, a, lda, sums);
+  if (g->b_zero) kerf_q8_sum_rows(rows, j->p.blocks * 4, a, lda, sums);
   for (int64_t panel = first; panel < last; panel += 2) {
     const int panels = (int)kerf_min(2, last - panel);
     const int64_t column = panel * KERF_Q8_PANEL;

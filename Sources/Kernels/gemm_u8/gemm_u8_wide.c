@@ -11,7 +11,7 @@ typedef struct plan {
   int64_t rows, row_tasks;           // rows of a task
   int64_t chunk, chunks;             // panels of a task
   int64_t tasks, slots;
-  int64_t strip_bytes, panel_bytes, slot_bytes;  // of a slot: gathered rows, the panel, then the rows
+  int64_t strip_bytes, panel_bytes, sum_bytes, slot_bytes;  // of a slot: gathered rows, the panel, sums, then the rows
 } plan;
 
 static int64_t round_up(int64_t n, int64_t to) { return kerf_ceil_div(n, to) * to; }
@@ -30,7 +30,8 @@ static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups, bool fill
   p.slots = kerf_min(p.tasks, KERF_SLOTS);
   p.strip_bytes = filled ? (int64_t)kerf_align((uint64_t)(STRIP * p.blocks * 4)) : 0;
   p.panel_bytes = p.blocks * 128;
-  p.slot_bytes = p.strip_bytes + p.panel_bytes + (int64_t)kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld * 2));
+  p.sum_bytes = (int64_t)kerf_align((uint64_t)p.rows * sizeof(int32_t));
+  p.slot_bytes = p.strip_bytes + p.panel_bytes + p.sum_bytes + (int64_t)kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld * 2));
   return p;
 }
 
@@ -48,40 +49,33 @@ typedef struct job {
   int64_t filled[KERF_SLOTS];   // which rows a slot holds
 } job;
 
-/// The rows of a task, widened into `to`; `strip` has room for a few rows as bytes.
-static void load_rows(const job *j, int64_t group, int64_t row, int64_t rows, uint8_t *strip, int16_t *to) {
+/// The rows of a task, widened into `to`, and their sums where B has zero points; `strip` has room for a few rows as bytes.
+static void load_rows(const job *j, int64_t group, int64_t row, int64_t rows, uint8_t *strip, int16_t *to,
+                      int32_t *sums) {
   const kerf_q8 *g = j->g;
   const int64_t ld = j->p.ld, k = j->p.blocks * 4;
   if (!g->fill) {
-    j->isa->wide->widen_rows(rows, k, g->a + group * g->a_group + row * g->lda, g->lda, to, ld);
+    const uint8_t *a = g->a + group * g->a_group + row * g->lda;
+    j->isa->wide->widen_rows(rows, k, a, g->lda, to, ld);
+    if (g->b_zero) kerf_q8_sum_rows(rows, k, a, g->lda, sums);
     return;
   }
   for (int64_t r = 0; r < rows && k > 0; r += STRIP) {
     const int64_t n = kerf_min(STRIP, rows - r);
     g->fill(g, group, row + r, n, strip, k);
     j->isa->wide->widen_rows(n, k, strip, k, to + r * ld, ld);
+    if (g->b_zero) kerf_q8_sum_rows(n, k, strip, k, sums + r);
   }
 }
 
-/// sums[r] = the sum of a widened row of k.
-static void sum_rows(int64_t rows, int64_t k, const int16_t *a, int64_t ld, int32_t *sums) {
-  for (int64_t r = 0; r < rows; r++, a += ld) {
-    uint32_t sum = 0;
-    for (int64_t i = 0; i < k; i++) sum += (uint32_t)a[i];
-    sums[r] = (int32_t)sum;
-  }
-}
-
-/// Rows row ..< row + rows of a group, widened at `a`, times panels first ..< last, each widened into `panel`.
+/// Rows row ..< row + rows of a group, widened at `a`, with their sums, times panels first ..< last, each widened into `panel`.
 static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, int64_t first, int64_t last,
-                      const int16_t *a, int16_t *panel) {
+                      const int16_t *a, const int32_t *sums, int16_t *panel) {
   const kerf_q8 *g = j->g;
   const plan *p = &j->p;
   const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + p->panels * 64;
   _Alignas(64) int32_t acc[GROUP * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
-  int32_t sums[MAX_BLOCK];
-  if (g->b_zero) sum_rows(rows, p->blocks * 4, a, p->ld, sums);
   for (int64_t i = first; i < last; i++) {
     const int64_t column = i * KERF_Q8_PANEL;
     const int count = (int)kerf_min(KERF_Q8_PANEL, g->n - column);
@@ -105,14 +99,15 @@ static void run_slot(void *context, int64_t index) {
   const int slot = kerf_take_slot(&j->taken);
   uint8_t *strip = j->scratch + slot * p->slot_bytes;
   int16_t *panel = (int16_t *)(void *)(strip + p->strip_bytes);
-  int16_t *rows_at = (int16_t *)(void *)(strip + p->strip_bytes + p->panel_bytes);
+  int32_t *sums = (int32_t *)(void *)(strip + p->strip_bytes + p->panel_bytes);
+  int16_t *rows_at = (int16_t *)(void *)(strip + p->strip_bytes + p->panel_bytes + p->sum_bytes);
   for (int64_t task = p->tasks * index / p->slots; task < p->tasks * (index + 1) / p->slots; task++) {
     const int64_t rest = task / p->chunks, first = task % p->chunks * p->chunk;
     const int64_t row = rest % p->row_tasks * p->rows, group = rest / p->row_tasks;
     const int64_t rows = kerf_min(p->rows, j->g->m - row);
-    if (j->filled[slot] != rest + 1) load_rows(j, group, row, rows, strip, rows_at);
+    if (j->filled[slot] != rest + 1) load_rows(j, group, row, rows, strip, rows_at, sums);
     j->filled[slot] = rest + 1;
-    run_block(j, group, row, rows, first, kerf_min(first + p->chunk, p->panels), rows_at, panel);
+    run_block(j, group, row, rows, first, kerf_min(first + p->chunk, p->panels), rows_at, sums, panel);
   }
   kerf_give_slot(&j->taken, slot);
 }

@@ -152,11 +152,13 @@ typedef struct matrix {
 
 static void fill_rows(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld) {
   const matrix *m = g->source;
-  const uint8_t *a = m->a + row * g->k;
+  const int64_t n = g->k;
+  const uint8_t *a = m->a + row * n, flip = m->flip;
   (void)group;
-  for (int64_t r = 0; r < rows; r++, dst += ld, a += g->k) {
+  for (int64_t r = 0; r < rows; r++, dst += ld, a += n) {
     memset(dst + ld - 4, 0, 4);
-    for (int64_t k = 0; k < g->k; k++) dst[k] = a[k] ^ m->flip;
+    memcpy(dst, a, (size_t)n);
+    for (int64_t k = 0; flip && k < n; k++) dst[k] ^= flip;
   }
 }
 
