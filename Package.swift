@@ -6,6 +6,12 @@ let swift: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny"), .treatAll
 let c: [CSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
 let cxx: [CXXSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
 
+#if arch(arm64)
+  let arch = "aarch64"
+#else
+  let arch = "x86_64"
+#endif
+
 /// A target of ours and its tests.
 func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, path: path, swiftSettings: swift)
@@ -20,6 +26,7 @@ let package = Package(
     .library(name: "Kerf", targets: ["Kerf"]),
     .library(name: "CKerf", targets: ["CKerf"]),
     .executable(name: "kerf", targets: ["KerfCLI"]),
+    .executable(name: "kerf-run", targets: ["KerfRun"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -58,6 +65,24 @@ let package = Package(
         "CSystem",
         "CZlib",
       ]),
+
+    // kerf-run, the runner for devices and for `kerf bench`: Bundle and Runtime (links beside Device's own sources)
+    // compiled once more, as Embedded Swift, into one module; "Nothing" stands in for what they import from each other.
+    .target(name: "Nothing", cSettings: c),
+    .target(
+      name: "Device", dependencies: ["Nothing", "Kernels", "CSystem"],
+      swiftSettings: swift + [
+        .enableExperimentalFeature("Embedded"),
+        .unsafeFlags(["-wmo", "-module-alias", "Bundle=NoBundle", "-module-alias", "Runtime=NoRuntime"]),
+      ]),
+    .executableTarget(
+      name: "KerfRun", dependencies: ["Device"], cSettings: c,
+      linkerSettings: [
+        .linkedLibrary(":../embedded/\(arch)-unknown-linux-gnu/libswiftUnicodeDataTables.a"),
+        .unsafeFlags(["-enable-experimental-feature", "Embedded", "-use-ld=lld"]),
+        .unsafeFlags(["-Xclang-linker", "-static"], .when(configuration: .release)),
+      ]),
+
     .executableTarget(
       name: "KerfCLI",
       dependencies: [

@@ -40,7 +40,7 @@ while IFS= read -r source; do
     "$cc" -O2 -ffp-contract=off -fPIE -ffunction-sections -fdata-sections -I"$root/Sources/Kernels/include" -I"$root/Sources/CSystem/include" \
       -c "$source" -o "$object"
   fi
-done < <(find "$root/Sources/Kernels" "$root/Sources/CSystem" "$root/Sources/Device" -name '*.c' | LC_ALL=C sort)
+done < <(find "$root/Sources/Kernels" "$root/Sources/CSystem" "$root/Sources/KerfRun" -name '*.c' | LC_ALL=C sort)
 
 tables_library=$(dirname "$(readlink -f "$(command -v swiftc)")")/../lib/swift/embedded
 "$cc" -pie -Wl,--gc-sections -s "${objects[@]}" -o "$output" $(find "$tables_library" -path "*$triple*" -name libswiftUnicodeDataTables.a) \

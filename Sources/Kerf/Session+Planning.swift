@@ -6,15 +6,20 @@ extension Session {
   /// Steps that run by reference evaluation for want of a kernel, bodies included: operator and node names. Custom
   /// operators are none: they run as they were meant to.
   public var fallbacks: [String] {
-    var found: [String] = []
+    hostCalls.compactMap { text in
+      guard let graph = try? Graph(parsing: String(decoding: text, as: UTF8.self)),
+        let node = graph.orderedNodes.first(where: { _ in true }), !(node.op is CustomCall)
+      else { return nil }
+      return node.label
+    }
+  }
+
+  /// Steps that the host evaluates, bodies included, as the text of a graph.
+  var hostCalls: [[UInt8]] {
+    var found: [[UInt8]] = []
     var pending = [model.program]
     while let program = pending.popLast() {
-      for step in program.steps {
-        guard case .host(let text) = step.kind, let graph = try? Graph(parsing: String(decoding: text, as: UTF8.self)),
-          let node = graph.orderedNodes.first(where: { _ in true }), !(node.op is CustomCall)
-        else { continue }
-        found.append(node.label)
-      }
+      for step in program.steps { if case .host(let text) = step.kind { found.append(text) } }
       pending += program.bodies
     }
     return found

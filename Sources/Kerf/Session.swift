@@ -244,11 +244,7 @@ public final class Session {
   /// Float32 operations per nanosecond that one thread can do in registers with those sets, measured now.
   public func peakGFLOPS() -> Double { kerf_peak_gflops(model.isaMask) }
   /// The strongest instruction set in use.
-  public var isaName: String {
-    var strongest: Int32 = 0
-    for isa in 0..<Int32(8) where model.isaMask >> UInt32(isa) & 1 == 1 { strongest = isa }
-    return String(cString: kerf_isa_name(strongest))
-  }
+  public var isaName: String { model.isaName }
 
   /// What each step is and, after `run` with profiling, how long it took.
   public func profile(_ values: [Datum?], runs: Int) throws -> [StepProfile] {

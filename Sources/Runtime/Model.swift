@@ -100,6 +100,12 @@ public final class Model: @unchecked Sendable {
   }
 
   public var program: Program { unit.program }
+  /// The strongest instruction set in use.
+  public var isaName: String {
+    var strongest: Int32 = 0
+    for isa in 0..<Int32(8) where isaMask >> UInt32(isa) & 1 == 1 { strongest = isa }
+    return String(cString: kerf_isa_name(strongest))
+  }
 
   /// Compares the weights with their checksum, once in the life of the model.
   func checkWeights() throws(RuntimeError) {

@@ -135,6 +135,14 @@ import Testing
     #expect(try kerf("inspect", model, "--ir").output.contains("Relu("))
   }
 
+  /// A bundle is measured in kerf-run: the runtime alone, without what this program holds.
+  @Test func benchMeasuresTheRuntimeAlone() throws {
+    let bundle = try bundle()
+    let runtime = try kerf("bench", bundle, "--seconds", "0.01", "--json").json()["peak_rss_bytes"] as? Int
+    let whole = try kerf("bench", model, "--seconds", "0.01", "--json").json()["peak_rss_bytes"] as? Int
+    #expect(try #require(runtime) < (try #require(whole)) / 2)
+  }
+
   @Test func keysOfJSON() throws {
     let bundle = try bundle()
     let expected: [(arguments: [String], keys: [String])] = [

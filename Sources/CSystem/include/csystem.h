@@ -50,6 +50,12 @@ const char *csystem_error_text(int32_t error);
 void *csystem_allocate(uint64_t bytes);
 void csystem_free(void *memory);
 uint64_t csystem_physical_memory(void);
+/// Most bytes that this process ever held in memory; 0 where the system does not tell.
+uint64_t csystem_peak_resident(void);
+/// A nameless file in memory, open for reading and writing; the negative errno where there is none.
+int32_t csystem_memory_file(void);
+/// Lets this process end when its parent does.
+void csystem_end_with_parent(void);
 /// Nanoseconds of the monotonic clock.
 uint64_t csystem_now(void);
 

@@ -1,7 +1,9 @@
+import CSystem
 import Foundation
+import Runtime
 
-/// Latency, load time and memory of a model, measured in this process.
-public struct Benchmark: Encodable, Sendable {
+/// Latency, load time and memory of a model.
+public struct Benchmark: Codable, Sendable {
   public var model: String
   public var threads: Int
   public var runs: Int
@@ -13,7 +15,7 @@ public struct Benchmark: Encodable, Sendable {
   public var firstMS: Double
   /// From the file to a session that is ready for its first run; for an .onnx file this includes compiling it.
   public var loadMS: Double
-  /// The process's own peak.
+  /// The peak of the process that ran it.
   public var peakRSSBytes: Int
   public var arenaBytes: Int
   public var weightsBytes: Int
@@ -32,39 +34,16 @@ public struct Benchmark: Encodable, Sendable {
     case weightsBytes = "weights_bytes"
   }
 
-  /// Runs for at least `seconds` after a warm-up of a tenth of that, at least three times.
+  /// Runs in this process for at least `seconds` after a warm-up of a tenth of that, at least three times.
   public static func run(
     model: String, _ session: Session, loadMilliseconds: Double, _ values: [Datum?], threads: Int, seconds: Double
   ) throws -> Benchmark {
-    let clock = ContinuousClock()
-    func measure() throws -> Double {
-      let start = clock.now
-      _ = try session.run(values)
-      return milliseconds(start.duration(to: clock.now))
-    }
-    let first = try measure()
-    let warm = clock.now
-    repeat { _ = try measure() } while milliseconds(warm.duration(to: clock.now)) < seconds * 100
-    var times: [Double] = []
-    let start = clock.now
-    repeat {
-      times.append(try measure())
-    } while times.count < 3 || milliseconds(start.duration(to: clock.now)) < seconds * 1000
-    times.sort()
+    let latency = try Latency(nanoseconds: UInt64(seconds * 1e9)) { _ = try session.run(values) }
     return Benchmark(
-      model: model, threads: threads, runs: times.count, medianMS: quantile(times, 0.5), minMS: times[0],
-      p90MS: quantile(times, 0.9), p99MS: quantile(times, 0.99), firstMS: first, loadMS: loadMilliseconds,
-      peakRSSBytes: peakResidentBytes(), arenaBytes: session.arenaBytes, weightsBytes: session.weightsBytes,
-      isa: session.isaName)
-  }
-
-  /// Quantile of sorted numbers, interpolated between the two nearest.
-  static func quantile(_ sorted: [Double], _ fraction: Double) -> Double {
-    guard let last = sorted.last else { return 0 }
-    let position = fraction * Double(sorted.count - 1)
-    let index = Int(position)
-    guard index + 1 < sorted.count else { return last }
-    return sorted[index] + (sorted[index + 1] - sorted[index]) * (position - Double(index))
+      model: model, threads: threads, runs: latency.sorted.count, medianMS: latency.quantile(0.5) / 1e6,
+      minMS: latency.quantile(0) / 1e6, p90MS: latency.quantile(0.9) / 1e6, p99MS: latency.quantile(0.99) / 1e6,
+      firstMS: Double(latency.first) / 1e6, loadMS: loadMilliseconds, peakRSSBytes: peakResidentBytes(),
+      arenaBytes: session.arenaBytes, weightsBytes: session.weightsBytes, isa: session.isaName)
   }
 
   public static func milliseconds(_ duration: Duration) -> Double {
@@ -73,11 +52,5 @@ public struct Benchmark: Encodable, Sendable {
   }
 
   /// Most memory this process ever held.
-  public static func peakResidentBytes() -> Int {
-    // Not getrusage: its figure survives exec, so it would be the parent's where that was larger.
-    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    let kilobytes = line?.split(separator: " ").compactMap { Int($0) }.first ?? 0
-    return kilobytes * 1024
-  }
+  public static func peakResidentBytes() -> Int { Int(clamping: csystem_peak_resident()) }
 }

@@ -62,12 +62,6 @@ import Testing
     #expect(error?.message == "label 2.0 is no class of 2")
   }
 
-  @Test func quantiles() {
-    #expect(Benchmark.quantile([1, 2, 3, 4], 0.5) == 2.5)
-    #expect(Benchmark.quantile([1, 2, 3, 4, 5], 0.9) == 4.6)
-    #expect(Benchmark.quantile([7], 0.99) == 7)
-  }
-
   @Test func tolerances() {
     let expected = Datum.tensor(Tensor([Float(100), .nan, .infinity]))
     #expect(Tolerance().difference(.tensor(Tensor([Float(100.05), .nan, .infinity])), expected: expected) == nil)
