@@ -20,6 +20,8 @@ public enum Pipelines {
       // Bodies see the constants around them; branches that cannot be taken go.
       RulePass(InlineConditionals()),
       RulePass(RecoverSqueeze()),
+      // Before transposes cancel and attention is looked for: both are written as Einstein sums, too.
+      RulePass(DecomposeEinsum()),
       RulePass(SinkConstantsIntoBodies()),
       RulePass(SimplifyShapeArithmetic()),
       RulePass(EliminateIdentities()),

@@ -3,18 +3,18 @@ extension OperatorCatalog {
 }
 
 /// An Einstein sum, parsed: labels of each operand's axes and of the result's.
-struct EinsumEquation: Hashable, Sendable {
+public struct EinsumEquation: Hashable, Sendable {
   /// A letter, or an axis behind an ellipsis counted from the last one.
-  enum Label: Hashable, Sendable {
+  public enum Label: Hashable, Sendable {
     case letter(UInt8)
     case ellipsis(Int)
   }
 
-  var operands: [[Label]]
-  var result: [Label]
+  public private(set) var operands: [[Label]]
+  public private(set) var result: [Label]
 
   /// Throws what is wrong with the equation for operands of these ranks.
-  init(_ text: [UInt8], ranks: [Int]) throws(Diagnostic) {
+  public init(_ text: [UInt8], ranks: [Int]) throws(Diagnostic) {
     let plain = text.filter { $0 != UInt8(ascii: " ") }
     var sides: [[UInt8]] = [plain]
     if let arrow = plain.indices.dropLast().first(where: {

@@ -28,7 +28,7 @@ public struct QuantizationPlan: Sendable {
   public private(set) var recurrent: Set<NodeID> = []
   /// Nodes that pass codes on: sums, pools, functions of one value, movement.
   public private(set) var carriers: Set<NodeID> = []
-  /// Values that get codes, in the order of their definition.
+  /// Values that get codes, in order.
   public private(set) var values: [ValueID] = []
   /// Layers that do not compute on codes, with the reason.
   public private(set) var rejected: [(node: Node, reason: String)] = []

@@ -19,8 +19,9 @@ public struct QuantizeStatic: Pass {
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
     for (node, reason) in plan.rejected { context.reject(node, reason) }
+    let shared = SharedRanges(plan, ranges, graph)
     var codes: [ValueID: UnsignedCodes] = [:]
-    for value in plan.values { codes[value] = parameters(value, graph, codes) }
+    for value in plan.values { codes[value] = shared.range(value).flatMap { UnsignedCodes($0) } }
     for id in plan.layers.sorted() {
       guard let node = graph[id], let x = node.inputs[0], codes[x] == nil else { continue }
       context.reject(node, "no finite range of its input was measured")
@@ -30,16 +31,6 @@ public struct QuantizeStatic: Pass {
       try insert(code, at: value, &graph)
       try context.didEdit(graph, "codes for value '\(graph[value].name)'")
     }
-  }
-
-  /// The codes of a value. What only moves elements passes its input's on.
-  private func parameters(_ value: ValueID, _ graph: Graph, _ known: [ValueID: UnsignedCodes]) -> UnsignedCodes? {
-    if let node = graph.producer(value), plan.carriers.contains(node.id), QuantizationPlan.keepsCodes(node.op),
-      let x = node.input(0), let codes = known[x]
-    {
-      return codes
-    }
-    return ranges[value].flatMap { UnsignedCodes($0) }
   }
 
   /// Inserts quantize and dequantize behind a value. Readers on codes read through them; when the value comes from a

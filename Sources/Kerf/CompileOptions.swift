@@ -77,9 +77,9 @@ public struct CompileOptions: Sendable {
   /// Largest drop on the samples, as a fraction: of rows with another largest score, or, for outputs that are numbers, of
   /// the outputs' magnitude. Layers go back to float until it holds.
   public var maxDrop: Double?
-  /// For this machine's processor: runs the quantized model against the float one, and gives the float one where the
-  /// quantized one is slower by more than 5 %. The only decision that rests on a measurement: near that bound two
-  /// compilations may differ.
+  /// For this machine's processor: runs the quantized model against the float one; where it is slower, more of its layers
+  /// stay float, and where that does not help either, all. The only decision that rests on a measurement: where the two
+  /// are equally fast two compilations may differ.
   public var refusesSlower = false
   /// Keeps the optimized graph in the bundle, as an ONNX model with all its weights, for `kerf export`.
   public var keepsGraph = false

@@ -4,43 +4,56 @@ import Reports
 
 /// Runs a quantized model and its float form side by side, so that quantization never costs time.
 struct SpeedCheck {
-  /// Milliseconds of the fastest run of each.
-  let float: Double
-  let quantized: Double
+  /// Each step at its fastest.
+  private(set) var float: ModelTimes
+  private(set) var quantized: ModelTimes
 
-  /// Slower than float by more than the measurement's noise.
-  var isSlower: Bool { quantized > float * 1.05 }
+  var isSlower: Bool { quantized.milliseconds > float.milliseconds }
 
   /// For the compile report.
   var report: SpeedReport {
-    SpeedReport(quantizedMilliseconds: quantized, floatMilliseconds: float, keptFloat: isSlower)
+    SpeedReport(
+      quantizedMilliseconds: quantized.milliseconds, floatMilliseconds: float.milliseconds, keptFloat: isSlower)
   }
 
-  /// Milliseconds that each model runs for, at least; and runs, at least and at most.
-  private static let time = 250.0
-  private static let runs = 5...2000
+  var text: String { "\(rounded(quantized)) ms quantized, \(rounded(float)) ms in float" }
+
+  private func rounded(_ times: ModelTimes) -> Double { (times.milliseconds * 1000).rounded() / 1000 }
+
+  /// Milliseconds of measuring where the two are far apart, and where they are within `near` of each other.
+  private static let time = 500.0
+  private static let longTime = 2000.0
+  private static let near = 0.1
+  private static let rounds = 5...2000
+  /// Runs of one model in a row: but for the first, its weights are where they are when it runs alone.
+  private static let runs = 3
 
   /// Times two bundles in turn on one sample, so that other load on the machine meets both. Without one on generated values.
   init(float: [UInt8], quantized: [UInt8], _ values: [Datum?]?, threads: Int) throws {
     let options = SessionOptions(threads: threads)
     let sessions = [try Session(bundle: float, options: options), try Session(bundle: quantized, options: options)]
     let values = try values ?? sessions[0].generatedInputs()
-    for session in sessions { _ = try session.run(values) }
+    self.float = ModelTimes(try sessions[0].profile(values, runs: 1))
+    self.quantized = ModelTimes(try sessions[1].profile(values, runs: 1))
+    for session in sessions { session.context.isProfiling = true }
     let clock = ContinuousClock()
-    var fastest = [Double.infinity, Double.infinity]
-    var total = 0.0
-    var count = 0
-    while count < SpeedCheck.runs.lowerBound || total < 2 * SpeedCheck.time && count < SpeedCheck.runs.upperBound {
-      for (index, session) in sessions.enumerated() {
-        let start = clock.now
-        _ = try session.run(values)
-        let elapsed = Benchmark.milliseconds(start.duration(to: clock.now))
-        fastest[index] = min(fastest[index], elapsed)
-        total += elapsed
+    let start = clock.now
+    for round in 0..<SpeedCheck.rounds.upperBound {
+      let elapsed = Benchmark.milliseconds(start.duration(to: clock.now))
+      if round >= SpeedCheck.rounds.lowerBound, elapsed > (isNear ? SpeedCheck.longTime : SpeedCheck.time) { break }
+      for _ in 0..<SpeedCheck.runs {
+        _ = try sessions[0].run(values)
+        self.float.merge(sessions[0].context.stepNanoseconds)
       }
-      count += 1
+      for _ in 0..<SpeedCheck.runs {
+        _ = try sessions[1].run(values)
+        self.quantized.merge(sessions[1].context.stepNanoseconds)
+      }
     }
-    (self.float, self.quantized) = (fastest[0], fastest[1])
+  }
+
+  private var isNear: Bool {
+    abs(quantized.milliseconds - float.milliseconds) < SpeedCheck.near * float.milliseconds
   }
 }
 
@@ -50,7 +63,8 @@ extension CompileOptions {
 }
 
 extension Compiler {
-  /// The quantized model, or its float form where the quantized one would be slower on this machine.
+  /// The quantized model. Where it would be slower on this machine than its float form, one in which more layers are float,
+  /// by what each takes within the two models; where that is slower as well, the float form.
   static func compileComparing(
     _ graph: Graph, from source: SourceDescription, _ options: CompileOptions, _ costs: any KernelCosts
   ) throws -> CompiledModel {
@@ -62,19 +76,33 @@ extension Compiler {
     let float = try compile(graph, from: source, plain, costs, notes: [reason])
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
     let values = try options.openSamples?(ports).load(0)
-    let check = try SpeedCheck(float: float.bundle, quantized: quantized.bundle, values, threads: options.threads)
-    let times = "\(milliseconds(check.quantized)) ms quantized, \(milliseconds(check.float)) ms in float"
-    options.log?("speed: \(times)")
-    if check.isSlower, options.strict { throw KerfError("--strict: quantization would cost time: \(times)") }
+    func compared(_ model: CompiledModel) throws -> SpeedCheck {
+      let check = try SpeedCheck(
+        float: float.bundle, quantized: model.bundle, values, threads: options.threads)
+      options.log?("speed: \(check.text)")
+      return check
+    }
     var result = quantized
+    var check = try compared(quantized)
+    if check.isSlower, options.quantize?.searchesPrecision == true {
+      options.progress?("compare layers in place", nil)
+      let inPlace = CostsInPlace(others: costs, float: check.float, quantized: check.quantized)
+      result = try compile(graph, from: source, options, inPlace)
+      check = try compared(result)
+    }
     if check.isSlower {
+      if options.strict { throw KerfError("--strict: quantization would cost time: \(check.text)") }
+      let warnings = result.warnings + ["\(reason) (\(check.text); --allow-slower keeps them)"]
       result = float
-      result.warnings = quantized.warnings + ["\(reason) (\(times); --allow-slower keeps them)"]
-      result.report.warnings = result.warnings
+      result.warnings = warnings
+      result.report.warnings = warnings
     }
     result.report.speed = check.report
     return result
   }
+}
 
-  private static func milliseconds(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+extension QuantizeMode {
+  /// Whether layers are compared in float and on codes.
+  fileprivate var searchesPrecision: Bool { self == .int8 || self == .int8Dynamic }
 }

@@ -16,7 +16,7 @@ public struct KernelCandidate: Hashable, Sendable {
 /// A layer that can be computed in several ways.
 public struct KernelQuestion {
   /// ONNX names of the nodes that it stands for.
-  public let layer: String
+  public let names: [String]
   /// Everything that the time depends on: operator, dimensions, attributes, types.
   public let shape: String
   /// At least two.
@@ -28,11 +28,14 @@ public struct KernelQuestion {
     _ node: Node, _ shape: String, _ candidates: [KernelCandidate],
     sample: @escaping (Int) throws(Diagnostic) -> Graph
   ) {
-    layer = node.names.map(\.description).joined(separator: " + ")
+    names = node.names.map(\.description)
     self.shape = shape
     self.candidates = candidates
     self.sample = sample
   }
+
+  /// The names in one line.
+  public var layer: String { names.joined(separator: " + ") }
 }
 
 /// Which candidate computes a layer, and what that rests on.

@@ -148,6 +148,22 @@ import Testing
       strict.firstErrorLine == "error: --strict: --dim M has no effect: symbolic dimensions of the inputs are N")
   }
 
+  /// What runs by reference evaluation, on every command that takes a model.
+  @Test func everyCommandIsStrict() throws {
+    let slow = TinyModel.model(
+      inputs: [("x", [1, 1, 2, 2])], outputs: [("y", [1, 1, 1, 1])], nodes: [("GlobalLpPool", ["x"], ["y"])])
+    let model = try folder.write(slow, "slow.onnx")
+    #expect(try kerf("compile", model, "-o", output, "--keep-graph", "--quiet").status == 0)
+    for arguments in [
+      ["report", output], ["verify", output], ["inspect", output], ["inspect", model], ["run", output],
+      ["bench", output], ["profile", output], ["compile", model, "-o", folder.path + "/strict.kerf"],
+      ["export", output, "-o", folder.path + "/strict.onnx"],
+    ] {
+      #expect(try CommandLineRun(arguments + ["--strict"]).status == 1, "\(arguments)")
+    }
+    #expect(try kerf("inspect", self.model, "--strict").status == 0)
+  }
+
   // MARK: Expansion
 
   @Test func operatorsExpand() throws {

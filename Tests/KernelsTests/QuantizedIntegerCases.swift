@@ -185,7 +185,7 @@ private let integerConvolutions: [ConvolutionShape] = [
           name: "\(s.label) \(index)",
           inputs: [
             byteTensor(x, [s.n, s.h, s.w, s.c], signed: signedX), packed, zx,
-            zeros.contains { $0 != 0 } ? .i32(zeros, [s.oc]) : .none,
+            index % 3 == 2 ? .i32(zeros, [s.oc]) : zeros[0] == 0 ? .none : .i32([zeros[0]], []),
           ], attributes: s.geometry + [.integer(s.groups), .integer(s.oc)],
           outputs: [.i32(sums.map { Int32(truncatingIfNeeded: $0) }, [s.n, s.oh, s.ow, s.oc])]))
     }

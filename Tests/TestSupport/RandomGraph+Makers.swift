@@ -11,7 +11,7 @@ extension RandomGraph {
     { try $0.transposes() }, { try $0.transposes() }, { try $0.reshapes() }, { try $0.shapeArithmetic() },
     { try $0.gelu() }, { try $0.swish() }, { try $0.softmax() }, { try $0.layerNormalization() }, { try $0.identity() },
     { try $0.constants() }, { try $0.joinAndSplit() }, { try $0.reduction() }, { try $0.scaledProduct() },
-    { try $0.twins() }, { try $0.conditional() },
+    { try $0.twins() }, { try $0.conditional() }, { try $0.einsum() },
   ]
 
   mutating func convolution() throws -> Bool {

@@ -172,6 +172,20 @@ extension RandomGraph {
     return true
   }
 
+  /// An Einstein sum over the last axes of a value, with weights; the axes of the result in any order.
+  mutating func einsum() throws -> Bool {
+    guard let x = value(rank: 2...4) else { return false }
+    let letters = Array("abcd".utf8.prefix(shape(x).count))
+    let summed = random.chance(50) || letters.count == 2 ? 1 : 2
+    let inner = shape(x).suffix(summed).map { $0.value ?? 1 }
+    var op = Einsum()
+    let result = (letters.dropLast(summed) + [UInt8(ascii: "z")]).shuffled(using: &random)
+    let terms = letters + [UInt8(ascii: ",")] + letters.suffix(summed) + [UInt8(ascii: "z")]
+    op.equation = terms + Array("->".utf8) + result
+    keep(try node(op, [x, weight(inner + [3])]))
+    return true
+  }
+
   /// A branch that captures a value and a constant; the condition is constant or computed.
   mutating func conditional() throws -> Bool {
     guard let x = value(rank: 2...4) else { return false }

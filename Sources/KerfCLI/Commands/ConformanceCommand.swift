@@ -15,6 +15,9 @@ struct CaseOptions: ParsableArguments {
     help: ArgumentHelp("As for `kerf compile`: expand this operator from its ONNX definition.", valueName: "operator"))
   var expandedOperators: [String] = []
 
+  @Flag(name: .long, help: "Fail cases of which a part has no kernel and runs by reference evaluation.")
+  var strict = false
+
   func validate() throws {
     guard timeout > 0, timeout <= 86400 else { throw ValidationError("--timeout is \(timeout), must be in 0...86400") }
     try ExpandOption.check(expandedOperators)
@@ -22,7 +25,8 @@ struct CaseOptions: ParsableArguments {
 
   /// The same as arguments of a worker.
   var arguments: [String] {
-    ["--timeout", "\(timeout)"] + (reference ? ["--reference"] : []) + expandedOperators.flatMap { ["--expand", $0] }
+    ["--timeout", "\(timeout)"] + (reference ? ["--reference"] : []) + (strict ? ["--strict"] : [])
+      + expandedOperators.flatMap { ["--expand", $0] }
   }
 }
 
@@ -134,6 +138,7 @@ struct ConformanceWorkerCommand: ParsableCommand {
   func run() throws {
     var runner = ConformanceRun(usesReference: work.reference, seconds: work.timeout)
     runner.options.expandedOperators = work.expandedOperators
+    runner.options.strict = work.strict
     let encoder = JSONEncoder()
     while let line = readLine(strippingNewline: true) {
       guard let item = try? JSONDecoder().decode(ConformanceCase.self, from: Data(line.utf8)) else {

@@ -37,6 +37,7 @@ struct DebugCommand: ParsableCommand {
   var quantization: QuantizationFlags
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var json: JSONOption
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
@@ -61,6 +62,7 @@ struct DebugCommand: ParsableCommand {
     shapes.apply(to: &options)
     quantization.apply(to: &options)
     options.threads = threads.count
+    options.strict = strictness.strict
     options.progress = { progress.show($0, $1) }
     options.log = verbosity.log
     if let path = samples.samples {

@@ -21,6 +21,7 @@ struct ExportCommand: ParsableCommand {
     completion: .file())
   var output: String
 
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
@@ -28,6 +29,7 @@ struct ExportCommand: ParsableCommand {
   }
 
   func run() throws {
+    try strictness.check(bundle)
     let graph = try verbosity.step("read \(bundle)") { _ in try BundleContents.graph(path: bundle) }
     try verbosity.step("write \(output)") { _ in try OutputFiles.write(graph, to: output) }
   }

@@ -24,12 +24,14 @@ struct InspectCommand: ParsableCommand {
   var shapes: ShapeOptions
   @OptionGroup var custom: CustomOperatorOptions
   @OptionGroup var json: JSONOption
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func run() throws {
     try custom.load()
     var options = CompileOptions()
     shapes.apply(to: &options)
+    try strictness.check(model, options)
     let result = try verbosity.step("inspect \(model)") { _ in
       try Inspection.of(path: model, options: options, withText: showsText)
     }

@@ -26,6 +26,7 @@ struct ReportCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var json: JSONOption
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func validate() throws {
@@ -35,6 +36,7 @@ struct ReportCommand: ParsableCommand {
   }
 
   func run() throws {
+    try strictness.check(bundle)
     let report = try verbosity.step("read \(bundle)") { _ in try BundleContents.report(path: bundle) }
     let text =
       switch json.json ? .json : format ?? .text {

@@ -15,9 +15,11 @@ struct VerifyCommand: ParsableCommand {
   var bundle: String
 
   @OptionGroup var json: JSONOption
+  @OptionGroup var strictness: StrictOption
   @OptionGroup var verbosity: VerbosityOptions
 
   func run() throws {
+    try strictness.check(bundle)
     let result = try verbosity.step("verify \(bundle)") { _ in try BundleVerificationResult.verify(path: bundle) }
     if json.json { return try Console.json(result) }
     guard !verbosity.quiet else { return }

@@ -87,10 +87,22 @@ struct CustomOperatorOptions: ParsableArguments {
   func load() throws { for library in libraries { try CustomOperators.load(path: library) } }
 }
 
-/// `--strict` of commands that run a model.
+/// `--strict` of commands that use a model.
 struct StrictOption: ParsableArguments {
   @Flag(name: .long, help: "Refuse models of which a part has no kernel and runs by reference evaluation.")
   var strict = false
+
+  /// Refuses a bundle whose compilation warned, or an ONNX model whose compilation would.
+  func check(_ path: String, _ options: CompileOptions = CompileOptions()) throws {
+    guard strict else { return }
+    if path.hasSuffix(".onnx") {
+      var options = options
+      options.strict = true
+      _ = try Compiler.compile(path: path, options: options)
+    } else if let first = try BundleContents.report(path: path).warnings.first {
+      throw KerfError("--strict: \(path): \(first)")
+    }
+  }
 }
 
 /// How a model is opened, for commands that run one.

@@ -1,4 +1,4 @@
-// CONV_INT: x u8/i8[N,H,W,C], packed s8, x_zero? scalar, w_zero i32[OC]? -> i32[N,OH,OW,OC]; geometry, groups, OC (ONNX
+// CONV_INT: x u8/i8[N,H,W,C], packed s8, x_zero? scalar, w_zero i32 (scalar or [OC])? -> i32[N,OH,OW,OC]; geometry, groups, OC (ONNX
 // ConvInteger). Padding counts as the zero point.
 //
 // x becomes u8 by flipping the sign bit where needed. w_zero are zero points that could not be taken from the weights
@@ -15,7 +15,8 @@ int kerf_prepare_conv_int(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_conv_u8_prepare(c, scratch));
   if (x_zero) KERF_REQUIRE(x_zero->type == x->type, KERF_BAD_TYPE);
   if (x_zero) KERF_REQUIRE(kerf_elements(x_zero) == 1, KERF_BAD_SHAPE);
-  if (w_zero) KERF_TRY(kerf_check_vector(w_zero, KERF_I32, kerf_int(c, CHANNELS)));
+  if (w_zero) KERF_REQUIRE(w_zero->type == KERF_I32, KERF_BAD_TYPE);
+  if (w_zero) KERF_REQUIRE(kerf_elements(w_zero) == 1 || kerf_elements(w_zero) == y->dims[3], KERF_BAD_SHAPE);
   // i8 is never read in place.
   const int64_t groups = kerf_int(c, GROUPS), pixels = kerf_span(y, 0, 3);
   const int64_t k = kerf_int(c, 0) * kerf_int(c, 1) * (x->dims[3] / groups);
@@ -33,7 +34,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa) {
   kerf_q8 g = kerf_conv_u8_product(x, c->outputs[0], kerf_int(c, GROUPS), &source);
   g.packed = c->inputs[PACKED]->data;
   g.b_zero = w_zero ? w_zero->data : NULL;
-  g.b_zero_step = 1;
+  g.b_zero_step = w_zero && kerf_elements(w_zero) > 1;
   g.y_i32 = c->outputs[0]->data;
   kerf_q8_run(&g, isa, c->scratch, c->pool);
   return KERF_OK;

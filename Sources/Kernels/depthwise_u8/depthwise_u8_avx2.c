@@ -1,6 +1,6 @@
-// 32 channels at a time, pairs of taps. Interleaving the bytes of two taps within 128-bit lanes and widening them leaves,
-// in vector q, channels 16 * lane + 4 * q ...; weights and parameters are put into that order, and packing the results
-// to bytes undoes it.
+// 32 lanes at a time, pairs of taps: 32 channels of a pixel, or all of 16 or 8 channels of two or four neighbouring pixels.
+// Interleaving the bytes of two taps within 128-bit lanes and widening them leaves, in vector q, lanes 16 * half + 4 * q
+// ...; weights and parameters are put into that order, and packing the results to bytes undoes it.
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -15,14 +15,28 @@ INLINE __m256i load_pairs(const int8_t *w) {
   return _mm256_cvtepi8_epi16(_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)w), order));
 }
 
-/// The weights of 32 channels from `channel` on, widened: [pairs of taps][4] vectors.
-TARGET static void order_weights(const kerf_dw_strip *s, int64_t channel) {
-  const int64_t block = channel / 16, second = block + 1 < kerf_ceil_div(s->channels, 16) ? block + 1 : block;
+/// What the lanes hold: channel `first`, `first` + 1, ... of `fold` pixels; `count` lanes of the first pixel, or all.
+typedef struct lanes {
+  int64_t first;
+  int fold, count;
+} lanes;
+
+/// The channel of a lane; lanes past the last channel repeat it.
+INLINE int64_t channel_of(const kerf_dw_strip *s, const lanes *at, int lane) {
+  return at->fold > 1 ? lane % s->channels : kerf_min(at->first + lane, s->channels - 1);
+}
+
+/// The weights of all lanes, widened: [pairs of taps][4] vectors.
+TARGET static void order_weights(const kerf_dw_strip *s, const lanes *at) {
   __m256i *to = (__m256i *)(void *)s->weights;
   for (int64_t g = 0; g < s->groups; g++, to += 8) {
-    const int8_t *a = kerf_dw_weights(s, block, g), *b = kerf_dw_weights(s, second, g);
+    int8_t w[BLOCK * 4];
+    for (int i = 0; i < BLOCK; i++) {
+      const int64_t channel = channel_of(s, at, i);
+      memcpy(w + i * 4, kerf_dw_weights(s, channel / 16, g) + channel % 16 * 4, 4);
+    }
     for (int q = 0; q < 4; q++) {
-      const __m256i low = load_pairs(a + q * 16), high = load_pairs(b + q * 16);
+      const __m256i low = load_pairs(w + q * 16), high = load_pairs(w + 64 + q * 16);
       to[q] = _mm256_permute2x128_si256(low, high, 0x20);
       to[q + 4] = _mm256_permute2x128_si256(low, high, 0x31);
     }
@@ -35,11 +49,18 @@ INLINE __m256i two_lanes(const int32_t *p) {
   return _mm256_set_m128i(high, low);
 }
 
-/// Whether all shifts are 32 or more.
-INLINE bool order_lanes(const kerf_dw_strip *s, int64_t channel, int count, kerf_lanes lanes[4]) {
+/// Whether all shifts are 33 or more.
+INLINE bool order_lanes(const kerf_dw_strip *s, const lanes *at, kerf_lanes lanes[4]) {
   kerf_q8_columns p;
   bool upper = true;
-  kerf_dw_columns(s, channel, count, &p);
+  kerf_dw_columns(s, at->first, at->fold > 1 ? (int)s->channels : at->count, &p);
+  if (at->fold > 1) {
+    for (int i = (int)s->channels; i < BLOCK; i++) {
+      p.init[i] = p.init[i - s->channels];
+      p.multiplier[i] = p.multiplier[i - s->channels];
+      p.shift[i] = p.shift[i - s->channels];
+    }
+  }
   for (int q = 0; q < 4; q++) {
     lanes[q] = kerf_make_lanes(two_lanes(p.init + 4 * q), two_lanes(p.multiplier + 4 * q), two_lanes(p.shift + 4 * q));
     upper = upper && kerf_shifts_upper(&lanes[q]);
@@ -55,15 +76,24 @@ INLINE __m128i load16(const uint8_t *x, int count) {
   return _mm_loadu_si128((const __m128i *)(const void *)bytes);
 }
 
-INLINE __m256i load32(const uint8_t *x, int count) {
-  if (count == BLOCK) return _mm256_loadu_si256((const __m256i *)(const void *)x);
-  if (count <= 16) return _mm256_zextsi128_si256(load16(x, count));
-  return _mm256_set_m128i(load16(x + 16, count - 16), load16(x, 16));
+/// The lanes of one vector from its pixels; of folded ones the first `pixels` exist.
+INLINE __m256i load32(const uint8_t *const *x, int64_t channel, const int fold, const int count, int pixels) {
+  if (fold == 2) return _mm256_set_m128i(load16(x[pixels > 1], 16), load16(x[0], 16));
+  if (fold == 4) {
+    const int last = pixels - 1;
+    const __m128i low = _mm_unpacklo_epi64(load16(x[0], 8), load16(x[last < 1 ? last : 1], 8));
+    const __m128i high = _mm_unpacklo_epi64(load16(x[last < 2 ? last : 2], 8), load16(x[last], 8));
+    return _mm256_set_m128i(high, low);
+  }
+  const uint8_t *from = x[0] + channel;
+  if (count == BLOCK) return _mm256_loadu_si256((const __m256i *)(const void *)from);
+  if (count <= 16) return _mm256_zextsi128_si256(load16(from, count));
+  return _mm256_set_m128i(load16(from + 16, count - 16), load16(from, 16));
 }
 
-/// One pair of taps of a pixel: 32 channels, four vectors of pairs.
-INLINE void load_pair(const uint8_t *first, const uint8_t *second, int count, __m256i x[4]) {
-  const __m256i zero = _mm256_setzero_si256(), x0 = load32(first, count), x1 = load32(second, count);
+/// One pair of taps: 32 lanes, four vectors of pairs.
+INLINE void load_pair(__m256i x0, __m256i x1, __m256i x[4]) {
+  const __m256i zero = _mm256_setzero_si256();
   const __m256i low = _mm256_unpacklo_epi8(x0, x1), high = _mm256_unpackhi_epi8(x0, x1);
   x[0] = _mm256_unpacklo_epi8(low, zero);
   x[1] = _mm256_unpackhi_epi8(low, zero);
@@ -71,72 +101,95 @@ INLINE void load_pair(const uint8_t *first, const uint8_t *second, int count, __
   x[3] = _mm256_unpackhi_epi8(high, zero);
 }
 
-/// c[pixel][q]: the sums of neighbouring pixels, which share the loads of the weights.
-INLINE void sum32(const int pixels, const kerf_dw_strip *s, const uint8_t *const *taps, int64_t channel, int count,
-                  __m256i c[][4]) {
+/// c[vector][q]: the sums of neighbouring pixels, which share the loads of the weights. `pixels` are those of the last.
+INLINE void sum32(const int vectors, const kerf_dw_strip *s, const uint8_t *const *taps, int64_t channel,
+                  const int fold, const int count, int pixels, __m256i c[][4]) {
   const __m256i *w = (const __m256i *)(const void *)s->weights;
   UNROLL
-  for (int i = 0; i < 4 * pixels; i++) c[i / 4][i % 4] = _mm256_setzero_si256();
+  for (int i = 0; i < 4 * vectors; i++) c[i / 4][i % 4] = _mm256_setzero_si256();
   for (int64_t t = 0; t < s->tap_count; t += 2, taps += 2 * s->ld, w += 4) {
     // Behind the last tap stands one with weights of zero.
     __m256i x[2][4];
     UNROLL
-    for (int p = 0; p < pixels; p++) load_pair(taps[p] + channel, taps[s->ld + p] + channel, count, x[p]);
+    for (int p = 0; p < vectors; p++) {
+      load_pair(load32(taps + p * fold, channel, fold, count, pixels),
+                load32(taps + s->ld + p * fold, channel, fold, count, pixels), x[p]);
+    }
     UNROLL
     for (int q = 0; q < 4; q++) {
       const __m256i weights = _mm256_load_si256(w + q);
       UNROLL
-      for (int p = 0; p < pixels; p++) c[p][q] = _mm256_add_epi32(c[p][q], _mm256_madd_epi16(x[p][q], weights));
+      for (int p = 0; p < vectors; p++) c[p][q] = _mm256_add_epi32(c[p][q], _mm256_madd_epi16(x[p][q], weights));
     }
   }
 }
 
-/// Requantizes the sums of some pixels and stores them.
-INLINE void store32(const int pixels, const kerf_dw_strip *s, const int count, const bool upper, __m256i c[][4],
-                    const kerf_lanes lanes[4], uint8_t *y) {
-  const kerf_bounds bounds = kerf_load_bounds(s->output);
-  const __m256i least = _mm256_set1_epi8((char)s->output->y_min), most = _mm256_set1_epi8((char)s->output->y_max);
-  UNROLL
-  for (int q = 0; q < 4; q++) {
+/// Sums of 32 lanes as bytes.
+INLINE __m256i requantize32(__m256i c[4], const bool upper, const kerf_lanes lanes[4], const kerf_q8_output *o) {
+  const kerf_limits limits = kerf_load_limits(o);
+  if (upper) {
     UNROLL
-    for (int p = 0; p < pixels; p++) {
-      c[p][q] = upper ? kerf_requantize_upper(c[p][q], &lanes[q], &bounds)
-                      : kerf_requantize_any(c[p][q], &lanes[q], &bounds);
-    }
+    for (int q = 0; q < 4; q++) c[q] = kerf_requantize_upper(c[q], &lanes[q]);
+    return kerf_pack_bytes(kerf_pack_words(c[0], c[1], &limits), kerf_pack_words(c[2], c[3], &limits), &limits);
   }
+  const kerf_bounds bounds = kerf_load_bounds(o);
   UNROLL
-  for (int p = 0; p < pixels; p++, y += s->channels) {
-    __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(c[p][0], c[p][1]), _mm256_packs_epi32(c[p][2], c[p][3]));
-    bytes = _mm256_min_epu8(_mm256_max_epu8(bytes, least), most);
-    kerf_store_bytes(y, _mm256_castsi256_si128(bytes), count < 16 ? count : 16);
-    if (count > 16) kerf_store_bytes(y + 16, _mm256_extracti128_si256(bytes, 1), count - 16);
-  }
+  for (int q = 0; q < 4; q++) c[q] = kerf_requantize_any(c[q], &lanes[q], &bounds);
+  return _mm256_packus_epi16(_mm256_packs_epi32(c[0], c[1]), _mm256_packs_epi32(c[2], c[3]));
 }
 
-INLINE void sum_pixels(const kerf_dw_strip *s, int64_t channel, const int count, const bool upper,
+/// The first n of 32 bytes.
+INLINE void store32(uint8_t *y, __m256i bytes, int n) {
+  if (n == BLOCK) {
+    _mm256_storeu_si256((__m256i *)(void *)y, bytes);
+    return;
+  }
+  kerf_store_bytes(y, _mm256_castsi256_si128(bytes), n < 16 ? n : 16);
+  if (n > 16) kerf_store_bytes(y + 16, _mm256_extracti128_si256(bytes, 1), n - 16);
+}
+
+INLINE void sum_pixels(const kerf_dw_strip *s, int64_t channel, const int fold, const int count, const bool upper,
                        const kerf_lanes lanes[4]) {
   uint8_t *y = s->y + channel;
   __m256i c[2][4];
   int64_t pixel = 0;
-  for (; pixel + 2 <= s->pixels; pixel += 2, y += 2 * s->channels) {
-    sum32(2, s, s->taps + pixel, channel, count, c);
-    store32(2, s, count, upper, c, lanes, y);
+  for (; pixel + 2 * fold <= s->pixels; pixel += 2 * fold, y += 2 * fold * s->channels) {
+    sum32(2, s, s->taps + pixel, channel, fold, count, fold, c);
+    store32(y, requantize32(c[0], upper, lanes, s->output), count);
+    store32(y + fold * s->channels, requantize32(c[1], upper, lanes, s->output), count);
   }
-  if (pixel == s->pixels) return;
-  sum32(1, s, s->taps + pixel, channel, count, c);
-  store32(1, s, count, upper, c, lanes, y);
+  for (; pixel < s->pixels; pixel += fold, y += fold * s->channels) {
+    const int rest = (int)kerf_min(fold, s->pixels - pixel);
+    sum32(1, s, s->taps + pixel, channel, fold, count, rest, c);
+    store32(y, requantize32(c[0], upper, lanes, s->output), fold > 1 ? rest * (int)s->channels : count);
+  }
+}
+
+TARGET static void sum_lanes(const kerf_dw_strip *s, const lanes *at) {
+  kerf_lanes lanes[4];
+  order_weights(s, at);
+  const bool upper = order_lanes(s, at, lanes);
+  if (upper && at->fold == 4) sum_pixels(s, 0, 4, BLOCK, true, lanes);
+  else if (upper && at->fold == 2) sum_pixels(s, 0, 2, BLOCK, true, lanes);
+  else if (upper && at->count == BLOCK) sum_pixels(s, at->first, 1, BLOCK, true, lanes);
+  else if (upper && at->count == 24) sum_pixels(s, at->first, 1, 24, true, lanes);
+  else if (upper && at->count == 16) sum_pixels(s, at->first, 1, 16, true, lanes);
+  else if (at->fold == 1) sum_pixels(s, at->first, 1, at->count, upper, lanes);
+  else if (at->fold == 2) sum_pixels(s, 0, 2, BLOCK, false, lanes);
+  else sum_pixels(s, 0, 4, BLOCK, false, lanes);
 }
 
 TARGET static void strip(const kerf_dw_strip *s) {
+  if (s->channels == 8 || s->channels == 16) {
+    const lanes all = {0, BLOCK / (int)s->channels, BLOCK};
+    sum_lanes(s, &all);
+    return;
+  }
   for (int64_t channel = s->first; channel < s->last; channel += BLOCK) {
-    const int count = (int)kerf_min(BLOCK, s->last - channel);
-    kerf_lanes lanes[4];
-    order_weights(s, channel);
-    const bool upper = order_lanes(s, channel, count, lanes);
-    if (!upper) sum_pixels(s, channel, count, false, lanes);
-    else if (count == BLOCK) sum_pixels(s, channel, BLOCK, true, lanes);
-    else if (count == 16) sum_pixels(s, channel, 16, true, lanes);
-    else sum_pixels(s, channel, count, true, lanes);
+    // The last lanes are full as well: they do again what the ones before have done.
+    const int64_t first = kerf_max(kerf_min(channel, s->last - BLOCK), s->first);
+    const lanes at = {first, 1, (int)kerf_min(BLOCK, s->last - first)};
+    sum_lanes(s, &at);
   }
 }
 

@@ -58,23 +58,21 @@ TARGET static void requantize_any(int rows, int columns, const int32_t *acc, con
 
 /// Sixteen columns of two rows as bytes, a row in each half.
 INLINE __m256i requantize_rows(const int32_t *first, const int32_t *second, const kerf_lanes l[2],
-                               const kerf_bounds *b) {
-  const __m256i a = _mm256_packs_epi32(kerf_requantize_upper(kerf_load8(first), l, b),
-                                       kerf_requantize_upper(kerf_load8(first + 8), l + 1, b));
-  const __m256i c = _mm256_packs_epi32(kerf_requantize_upper(kerf_load8(second), l, b),
-                                       kerf_requantize_upper(kerf_load8(second + 8), l + 1, b));
+                               const kerf_limits *limits) {
+  const __m256i a = kerf_pack_words(kerf_requantize_upper(kerf_load8(first), l),
+                                    kerf_requantize_upper(kerf_load8(first + 8), l + 1), limits);
+  const __m256i c = kerf_pack_words(kerf_requantize_upper(kerf_load8(second), l),
+                                    kerf_requantize_upper(kerf_load8(second + 8), l + 1), limits);
   // In each half: four columns of the first row, the four eight further on, and the same of the second row.
-  return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, c), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  return _mm256_permutevar8x32_epi32(kerf_pack_bytes(a, c, limits), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 INLINE void requantize_panel(int rows, int n, const int32_t *acc, const kerf_lanes l[2], const kerf_q8_output *o,
                              uint8_t *y, int64_t ldy) {
-  const kerf_bounds b = kerf_load_bounds(o);
-  const __m256i least = _mm256_set1_epi8((char)o->y_min), most = _mm256_set1_epi8((char)o->y_max);
+  const kerf_limits limits = kerf_load_limits(o);
   for (int r = 0; r < rows; r += 2) {
     const int next = r + 1 < rows ? r + 1 : r;
-    __m256i bytes = requantize_rows(acc + r * KERF_Q8_TILE, acc + next * KERF_Q8_TILE, l, &b);
-    bytes = _mm256_min_epu8(_mm256_max_epu8(bytes, least), most);
+    const __m256i bytes = requantize_rows(acc + r * KERF_Q8_TILE, acc + next * KERF_Q8_TILE, l, &limits);
     kerf_store_bytes(y + r * ldy, _mm256_castsi256_si128(bytes), n);
     kerf_store_bytes(y + next * ldy, _mm256_extracti128_si256(bytes, 1), n);
   }

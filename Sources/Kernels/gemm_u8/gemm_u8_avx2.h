@@ -13,9 +13,9 @@
 #endif
 
 /// Per 8 columns: the even and the odd 64-bit lanes of the parameters; `top` is what the logical shift of the biased
-/// number has too much; `rest` is the shift behind the upper half of the product.
+/// number has too much; `rest` is the shift behind the upper half of the product, `half` what rounds it.
 typedef struct kerf_lanes {
-  __m256i init, m_even, m_odd, s_even, s_odd, r_even, r_odd, top_even, top_odd, rest;
+  __m256i init, m_even, m_odd, s_even, s_odd, r_even, r_odd, top_even, top_odd, rest, half;
 } kerf_lanes;
 
 /// Bounds in front of the zero point, and the zero point.
@@ -39,6 +39,7 @@ INLINE kerf_lanes kerf_make_lanes(__m256i init, __m256i m, __m256i s) {
   l.top_even = _mm256_srlv_epi64(top, l.s_even);
   l.top_odd = _mm256_srlv_epi64(top, l.s_odd);
   l.rest = _mm256_sub_epi32(s, _mm256_set1_epi32(32));
+  l.half = _mm256_sllv_epi32(_mm256_set1_epi32(1), _mm256_sub_epi32(s, _mm256_set1_epi32(33)));
   return l;
 }
 
@@ -48,9 +49,9 @@ INLINE kerf_lanes kerf_load_lanes(const kerf_q8_columns *p, int at) {
   return kerf_make_lanes(kerf_load8(p->init + at), kerf_load8(p->multiplier + at), kerf_load8(p->shift + at));
 }
 
-/// Whether all shifts are 32 or more.
+/// Whether all shifts are 33 or more.
 INLINE bool kerf_shifts_upper(const kerf_lanes *l) {
-  return _mm256_movemask_ps(_mm256_castsi256_ps(l->rest)) == 0;
+  return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sub_epi32(l->rest, _mm256_set1_epi32(1)))) == 0;
 }
 
 /// Products of the even 32-bit lanes. Without the barrier Clang moves the sign extension of m out of loops, no longer sees
@@ -77,13 +78,33 @@ INLINE __m256i kerf_requantize_any(__m256i acc, const kerf_lanes *l, const kerf_
   return _mm256_add_epi32(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa), b->zero);
 }
 
-/// Shifts of 32 and more use the upper half of the product alone: eight results of 32 bits, not yet limited.
-INLINE __m256i kerf_requantize_upper(__m256i acc, const kerf_lanes *l, const kerf_bounds *b) {
+/// Shifts of 33 and more use the upper half of the product alone, and so does what rounds it: eight results of 32 bits,
+/// without zero point and limits.
+INLINE __m256i kerf_requantize_upper(__m256i acc, const kerf_lanes *l) {
   acc = _mm256_add_epi32(acc, l->init);
-  const __m256i even = _mm256_add_epi64(kerf_multiply(acc, l->m_even), l->r_even);
-  const __m256i odd = _mm256_add_epi64(kerf_multiply(_mm256_srli_epi64(acc, 32), l->m_odd), l->r_odd);
+  const __m256i even = kerf_multiply(acc, l->m_even), odd = kerf_multiply(_mm256_srli_epi64(acc, 32), l->m_odd);
   const __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
-  return _mm256_add_epi32(_mm256_srav_epi32(upper, l->rest), b->zero);
+  return _mm256_srav_epi32(_mm256_add_epi32(upper, l->half), l->rest);
+}
+
+/// Bounds of bytes, and the zero point as 16 bits.
+typedef struct kerf_limits {
+  __m256i zero, least, most;
+} kerf_limits;
+
+INLINE kerf_limits kerf_load_limits(const kerf_q8_output *o) {
+  return (kerf_limits){_mm256_set1_epi16((int16_t)o->y_zero), _mm256_set1_epi8((char)o->y_min),
+                       _mm256_set1_epi8((char)o->y_max)};
+}
+
+/// Sixteen results of 32 bits as numbers of 16 with the zero point; what lies outside stays outside a byte's range.
+INLINE __m256i kerf_pack_words(__m256i a, __m256i b, const kerf_limits *l) {
+  return _mm256_adds_epi16(_mm256_packs_epi32(a, b), l->zero);
+}
+
+/// Those of two as bytes within the bounds.
+INLINE __m256i kerf_pack_bytes(__m256i a, __m256i b, const kerf_limits *l) {
+  return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(a, b), l->least), l->most);
 }
 
 /// The first n of 16 bytes.

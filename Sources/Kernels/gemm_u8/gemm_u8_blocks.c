@@ -87,8 +87,15 @@ void kerf_q8_correct(const kerf_q8 *g, int rows, const int32_t *sums, int64_t gr
 
 void kerf_q8_sum_rows(int64_t rows, int64_t k, const uint8_t *a, int64_t lda, int32_t *sums) {
   for (int64_t r = 0; r < rows; r++, a += lda) {
+    const int64_t whole = k / 16 * 16;
     uint32_t sum = 0;
-    for (int64_t i = 0; i < k; i++) sum += a[i];
+    for (int64_t i = 0; i < whole; i++) sum += a[i];
+    for (int64_t i = whole; i < k; i += 4) {
+      uint32_t four;
+      memcpy(&four, a + i, 4);
+      const uint32_t pairs = (four & 0xff00ff) + (four >> 8 & 0xff00ff);
+      sum += (pairs & 0xffff) + (pairs >> 16);
+    }
     sums[r] = (int32_t)sum;
   }
 }

@@ -33,7 +33,7 @@ void kerf_q8_run_wide(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, k
 /// sum (a - za)(b - zb) = sum (a - za) b - zb (sum a - k za): `sums` holds sum a of the rows.
 void kerf_q8_correct(const kerf_q8 *g, int rows, const int32_t *sums, int64_t group, int64_t column, int columns,
                      int32_t *acc);
-/// sums[r] = the sum of row r of a [rows][k].
+/// sums[r] = the sum of row r of a [rows][k]; k is a multiple of 4.
 void kerf_q8_sum_rows(int64_t rows, int64_t k, const uint8_t *a, int64_t lda, int32_t *sums);
 void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
                           kerf_q8_columns *p);

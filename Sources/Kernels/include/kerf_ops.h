@@ -103,7 +103,7 @@ enum {
                                 //   (padding counts as x_zero; multiplier / 2^shift is the scale ratio x/y, the division by the count is exact:
                                 //   y = clamp(round_half_up(sum * multiplier / (count * 2^shift)) + y_zero))
   KERF_OP_MATMUL_INT = 94,      // a, b u8/i8 (batched), a_zero? (scalar or [M] last but one axis), b_zero? (scalar or [N]) -> i32   (MatMulInteger)
-  KERF_OP_CONV_INT = 95,        // x u8/i8[N,H,W,C], packed s8, x_zero?, w_zero i32[OC]? (of the packed codes) -> i32[N,OH,OW,OC];
+  KERF_OP_CONV_INT = 95,        // x u8/i8[N,H,W,C], packed s8, x_zero?, w_zero i32 (scalar or [OC], of the packed codes)? -> i32[N,OH,OW,OC];
                                 //   geometry groups(i) OC(i)   (ConvInteger)
   KERF_OP_GEMM_F32_CODES = 110, // a f32[…,K], packed codes with scales and offsets, bias f32[N]?, residual? -> f32[…,N];
                                 //   K(i) N(i) bits(i: 8 or 4) block(i, rows of k that share a scale) act residual

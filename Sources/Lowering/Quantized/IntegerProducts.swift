@@ -167,6 +167,7 @@ extension GraphLowering {
 /// Weights of ConvInteger as s8: less their zero points where that fits, else with them beside.
 private struct IntegerFilter {
   let codes: [Int8]
+  /// One for all, or one for each output channel.
   let zeros: [Int32]?
 
   init?(_ l: GraphLowering, _ stored: Tensor, _ zero: ValueID?) {
@@ -175,10 +176,10 @@ private struct IntegerFilter {
       zeros = nil
       return
     }
-    guard let zero = l.graph.constant(zero), zero.count == 1 || zero.count == stored.shape[0] else { return nil }
+    guard zero == nil || l.graph.constant(zero) != nil else { return nil }
+    let stated = l.graph.constant(zero)?.integers ?? [0]
     let shift = stored.type == .uint8 ? 128 : 0
     codes = stored.integers.map { Int8($0 - shift) }
-    let all = zero.integers.map { Int32($0 - shift) }
-    zeros = all.count == 1 ? Array(repeating: all[0], count: stored.shape[0]) : all
+    zeros = stated.map { Int32($0 - shift) }
   }
 }

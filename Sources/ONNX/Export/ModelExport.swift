@@ -131,10 +131,13 @@ private final class ModelExport {
     for input in node.inputs {
       inputs.append(try input.map { (id) throws(Diagnostic) in try name(of: id, graph, &names, target) } ?? "")
     }
+    // Where an operator has any number of outputs, how many there are is part of its meaning.
+    let arity = Swift.type(of: node.op).outputs
+    let needed = arity.maximum > 8 ? node.outputs.count : max(1, arity.minimum)
     var outputs: [Name] = []
     for output in node.outputs {
-      let isUsed = graph.useCount(output) > 0
-      outputs.append(isUsed || outputs.isEmpty ? try name(of: output, graph, &names, target) : "")
+      let isNamed = outputs.count < needed || graph.useCount(output) > 0
+      outputs.append(isNamed ? try name(of: output, graph, &names, target) : "")
     }
     while outputs.count > 1, outputs.last?.isEmpty ?? false { outputs.removeLast() }
     let captured = (node.op as? any BodyOperator)?.captures ?? 0
