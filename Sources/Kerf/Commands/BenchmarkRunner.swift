@@ -30,6 +30,7 @@ extension Benchmark {
     let figures = output.fileHandleForReading.readDataToEndOfFile()
     let text = errors.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
+    withExtendedLifetime(files) {}
     guard process.terminationReason == .exit, process.terminationStatus == 0 else {
       throw KerfError("kerf-run: \(String(decoding: text, as: UTF8.self).dropFirst("error: ".count))")
     }
@@ -55,7 +56,6 @@ private final class MemoryFile {
     }
     let written = bytes.withUnsafeBytes { csystem_write(descriptor, $0.baseAddress, UInt64($0.count)) }
     guard written == bytes.count else {
-      csystem_close(descriptor)
       throw KerfError("a file in memory: \(String(cString: csystem_error_text(Int32(clamping: written))))")
     }
   }
