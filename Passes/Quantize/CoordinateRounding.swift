@@ -11,6 +11,8 @@ struct CoordinateRounding {
   let group: Int
   /// Codes are within −limit…limit.
   let limit: Float
+  /// Which codes must fit together.
+  var pairs: PairedWeights?
 
   private static let mostSweeps = 8
 
@@ -44,7 +46,8 @@ struct CoordinateRounding {
         for channel in 0..<channels {
           let at = channel * depth + input
           let wanted = (codes[at] - gradients[at] / (scales[at] * curvature)).rounded(.toNearestOrEven)
-          let code = min(max(wanted, -limit), limit)
+          let limits = pairs?.limits(input, limit) { codes[channel * depth + $0] } ?? -limit...limit
+          let code = min(max(wanted, limits.lowerBound), limits.upperBound)
           guard code != codes[at], code.isFinite else { continue }
           add(input, (code - codes[at]) * scales[at], gradients, channel)
           codes[at] = code

@@ -8,6 +8,8 @@ public struct LayerWeights: Sendable {
   public var axis: Int
   /// Inputs that share one scale; 0: all inputs of an output channel.
   public var block = 0
+  /// Which codes must fit together, if any.
+  var pairs: PairedWeights?
 
   /// Codes round(w / s) in −127…127 with s = max|w| / 127 of each channel.
   public init(_ weight: Tensor, axis: Int) {
@@ -47,14 +49,23 @@ public struct LayerWeights: Sendable {
     return code.isNaN ? 0 : Int8(min(max(code, -127), 127))
   }
 
-  /// The codes of every layer of a plan, by node. `bits`: 8, or 4 for products (convolutions then take 8).
-  public static func all(_ plan: QuantizationPlan, _ graph: Graph, bits: Int = 8) -> [NodeID: LayerWeights] {
+  /// The codes of every layer of a plan, by node. `bits`: 8, or 4 for products (convolutions then take 8). `inPairs`: whose
+  /// kernels add products up in pairs of 16 bits.
+  public static func all(
+    _ plan: QuantizationPlan, _ graph: Graph, bits: Int = 8, inPairs: (Node) -> Bool = { _ in false }
+  ) -> [NodeID: LayerWeights] {
     var result: [NodeID: LayerWeights] = [:]
     for id in plan.coded {
       guard let node = graph[id], let weight = graph.constant(node.input(1)) else { continue }
       let axis = QuantizationPlan.channelAxis(node.op)
       let isBlocked = bits == 4 && QuantizationPlan.takesWeightCodes(node) && weight.rank == 2
-      result[id] = isBlocked ? LayerWeights(blocksOf: weight, axis: axis) : LayerWeights(weight, axis: axis)
+      if isBlocked {
+        result[id] = LayerWeights(blocksOf: weight, axis: axis)
+      } else if inPairs(node), let pairs = PairedWeights(node, weight.shape) {
+        result[id] = LayerWeights(weight, axis: axis, paired: pairs)
+      } else {
+        result[id] = LayerWeights(weight, axis: axis)
+      }
     }
     return result
   }

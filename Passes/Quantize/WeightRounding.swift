@@ -40,7 +40,7 @@ public struct WeightRounding: Sendable {
     let first = group * perGroup + index % partsOfGroup * WeightRounding.channelsAtOnce
     let channels = first..<min(first + WeightRounding.channelsAtOnce, (group + 1) * perGroup)
     let rounding = CoordinateRounding(
-      depth: rows.depth, matrices: covariances, group: group, limit: layer.block > 0 ? 7 : 127)
+      depth: rows.depth, matrices: covariances, group: group, limit: layer.block > 0 ? 7 : 127, pairs: layer.pairs)
     var codes = rows.codes(channels)
     let errors = rounding.improve(&codes, weights: rows.weights(channels), scales: rows.scales(channels))
     return Part(channels: channels, codes: codes, before: errors.before, after: errors.after)

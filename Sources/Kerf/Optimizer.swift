@@ -37,7 +37,9 @@ extension Compiler {
       choices += search?.choices ?? []
       let plan = QuantizationPlan(
         graph, keepFloat: options.keepFloat, exceptions: search?.dynamicExceptions() ?? [:])
-      let passes = Pipelines.dynamic(plan, LayerWeights.all(plan, graph))
+      let precision = PrecisionCosts(isaMask: options.target.isaMask)
+      let weights = LayerWeights.all(plan, graph) { [graph] in precision.addsPairs($0, graph) }
+      let passes = Pipelines.dynamic(plan, weights)
       return report.followed(by: try run(passes, on: &graph, settingsAfter))
     case .int8Weights, .int4Weights:
       let plan = QuantizationPlan(graph, keepFloat: options.keepFloat, weightsOnly: true)

@@ -55,7 +55,8 @@ struct Quantizer {
     statistics = try measure(plan())
     if equalizing, try equalize() { statistics = try measure(plan()) }
     let all = plan()
-    weights = LayerWeights.all(all, graph)
+    let costs = PrecisionCosts(isaMask: options.target.isaMask)
+    weights = LayerWeights.all(all, graph) { [graph] in costs.addsPairs($0, graph) }
     exceptFewValues(all)
   }
 

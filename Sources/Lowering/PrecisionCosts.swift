@@ -28,9 +28,13 @@ public struct PrecisionCosts: Sendable {
   private static let floatDepthwise = 3.0
   /// A multiply-add of a recurrent layer whose weights are codes, most of which read weights that no other shares.
   private static let recurrentCodes = 0.7
-  /// Whether 3×3 convolutions of stride 1 run as Winograd's in integers, which saves so much.
+  /// Whether the fastest product is that of weights whose pairs of products fit 16 bits, and what a multiply-add of it
+  /// takes.
+  private let hasPairs: Bool
+  private static let pairs = 0.55
+  /// Whether 3×3 convolutions of stride 1 run as Winograd's in integers, and what a multiply-add takes then.
   private let hasWinograd: Bool
-  private static let winograd = 0.55
+  private static let winograd = 0.39
 
   /// `isaMask`: instruction sets that kernels may use.
   public init(isaMask: UInt32) {
@@ -38,7 +42,33 @@ public struct PrecisionCosts: Sendable {
     let hasDots = has(Int(KERF_ISA_AVX512VNNI)) || has(Int(KERF_ISA_DOTPROD))
     let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
     (product, depthwise) = hasDots ? (0.27, 1.5) : hasVectors ? (0.7, 1.7) : (1, 3)
-    hasWinograd = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
+    hasPairs = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
+    hasWinograd = hasPairs
+  }
+
+  /// Whether a layer on codes multiplies fastest by weights whose pairs of products fit 16 bits.
+  public func addsPairs(_ node: Node, _ graph: Graph) -> Bool {
+    guard hasPairs, node.inputs.count > 1, let weights = graph.constant(node.inputs[1]) else { return false }
+    if let conv = node.op as? Conv {
+      let filter = FilterShape(weights.shape, group: conv.group)
+      let output = graph.type(node.outputs[0]).tensor?.shape ?? []
+      return !filter.isDepthwise && !runsAsWinograd(conv, filter, output)
+    }
+    // A few rows wait for the weights, whatever multiplies them.
+    let shape = graph.type(node.outputs[0]).tensor?.shape ?? []
+    let rows = shape.dropLast().reduce(Optional(1)) { rows, dim in dim.value.flatMap { size in rows.map { $0 * size } }
+    }
+    return rows.map { $0 > 4 } ?? true
+  }
+
+  /// As kerf_winograd_u8_fits has it.
+  private func runsAsWinograd(_ conv: Conv, _ filter: FilterShape, _ output: [Dim]) -> Bool {
+    let isPlain = (0..<2).allSatisfy { conv.window.stride($0) == 1 && conv.window.dilation($0) == 1 }
+    guard hasWinograd, isPlain, output.count == 4, filter.kh == 3, filter.kw == 3, filter.group == 1, filter.oc >= 16,
+      filter.c % 16 == 0, (32...256).contains(filter.c)
+    else { return false }
+    let tiles = output.dropFirst(2).reduce(output[0].value ?? 1) { $0 * (($1.value ?? 64) + 1) / 2 }
+    return tiles >= 12
   }
 
   /// Asks whether a layer is to compute in float (first) or on codes. Nil for what is no convolution, product or recurrent
@@ -50,7 +80,7 @@ public struct PrecisionCosts: Sendable {
     else { return nil }
     let candidates = [
       KernelCandidate(kernel: Self.float, cost: floatCost(node, graph, layer, weights)),
-      KernelCandidate(kernel: Self.codes, cost: codedCost(node, layer, weights)),
+      KernelCandidate(kernel: Self.codes, cost: codedCost(node, graph, layer, weights)),
     ]
     return KernelQuestion(node, layer.text + ", float or codes", candidates) { (index) throws(Diagnostic) in
       try index == 0 ? layer.floatGraph() : layer.codedGraph()
@@ -79,13 +109,13 @@ public struct PrecisionCosts: Sendable {
     return found.count > 1 ? (found.map(\.cost).min() ?? direct) * batch : direct
   }
 
-  private func codedCost(_ node: Node, _ layer: LayerSample, _ weights: Tensor) -> Double {
+  private func codedCost(_ node: Node, _ graph: Graph, _ layer: LayerSample, _ weights: Tensor) -> Double {
     let ends = Double(layer.outputs) * Self.requantize + Double(weights.count) * Self.codedWeight
-    guard let conv = node.op as? Conv else { return layer.macs * product + ends }
+    guard let conv = node.op as? Conv else { return layer.macs * (hasPairs ? Self.pairs : product) + ends }
     let filter = FilterShape(weights.shape, group: conv.group)
     if filter.isDepthwise { return layer.macs * depthwise + ends }
-    let isPlain = (0..<weights.rank - 2).allSatisfy { conv.window.stride($0) == 1 && conv.window.dilation($0) == 1 }
-    let saves = hasWinograd && isPlain && filter.kh == 3 && filter.kw == 3 && filter.group == 1 && filter.c >= 16
-    return layer.macs * product * (saves ? Self.winograd : 1) + ends
+    let output = graph.type(node.outputs[0]).tensor?.shape ?? []
+    if runsAsWinograd(conv, filter, output) { return layer.macs * Self.winograd + ends }
+    return layer.macs * (hasPairs ? Self.pairs : product) + ends
   }
 }

@@ -165,6 +165,13 @@ private let pools: [ConvolutionShape] =
     ]
   }
 
+/// Of so many pixels that results are looked up.
+private let largePools: [ConvolutionShape] = [
+  .init(h: 12, w: 13, c: 110, oc: 110, pads: (1, 1, 1, 1)),
+  .init(h: 30, w: 30, c: 80, oc: 80, kernel: (2, 2), stride: (2, 2), pads: (0, 0, 1, 1)),
+  .init(h: 14, w: 14, c: 90, oc: 90, kernel: (1, 5), pads: (0, 2, 0, 2)),
+]
+
 /// The elements of x under each window, in the order of y, and how many positions the window has within the padding.
 private func windows(_ s: ConvolutionShape, _ x: [UInt8]) -> [(values: [Int64], positions: Int)] {
   Grid.each([s.n, s.oh, s.ow, s.c]) { at in
@@ -196,7 +203,7 @@ private func floored(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : -((b - 
 
 @Sendable func averagePoolBytesCases() -> [KernelCase] {
   var random = TestRandom(99)
-  return pools.flatMap { s in
+  return (pools + largePools).flatMap { s in
     [(1 << 30, 30), (0x5555_5555, 31), (1, 1), (Int(Int32.max), 40)].flatMap { multiplier, shift in
       [0, 1].map { include in
         let x = random.bytes(s.n * s.h * s.w * s.c)

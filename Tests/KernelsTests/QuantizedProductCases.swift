@@ -117,8 +117,8 @@ private let byteConvolutions: [ConvolutionShape] = [
 
 private let byteDepthwise: [ConvolutionShape] =
   [
-    (1, (3, 3)), (3, (3, 3)), (16, (3, 3)), (17, (5, 5)), (40, (3, 3)), (63, (1, 3)), (64, (3, 3)), (65, (2, 2)),
-    (130, (3, 3)), (300, (3, 3)),
+    (1, (3, 3)), (3, (3, 3)), (8, (3, 3)), (16, (3, 3)), (17, (5, 5)), (24, (3, 3)), (40, (3, 3)), (63, (1, 3)),
+    (64, (3, 3)), (65, (2, 2)), (130, (3, 3)), (300, (3, 3)),
   ].flatMap { c, kernel -> [ConvolutionShape] in
     [
       .init(h: 7, w: 9, c: c, oc: c, kernel: kernel, pads: (1, 1, 1, 1), groups: c),

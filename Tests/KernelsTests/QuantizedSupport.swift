@@ -38,11 +38,13 @@ struct Requantization {
 
 /// How the operands of a product are filled: at random, or at the extremes that overflow narrow sums.
 enum ByteFill: CaseIterable {
-  case random, high, low, highest
+  /// `paired`: no two weights of the same sign come to more than 128.
+  case random, high, low, highest, paired
 
   func activations(_ n: Int, _ random: inout TestRandom) -> [UInt8] {
     switch self {
     case .random: random.bytes(n)
+    case .paired: random.bytes(n).map { $0 < 64 ? 0 : $0 < 192 ? 255 : $0 }
     case .high, .highest: [UInt8](repeating: 255, count: n)
     case .low: [UInt8](repeating: 0, count: n)
     }
@@ -52,6 +54,8 @@ enum ByteFill: CaseIterable {
     case .random: random.bytes(n).map { Int8(bitPattern: $0) }
     case .high, .low: [Int8](repeating: -128, count: n)
     case .highest: [Int8](repeating: 127, count: n)
+    case .paired:
+      random.bytes(n).map { $0 < 50 ? -64 : $0 < 200 ? 64 : Int8(bitPattern: $0) / 2 }
     }
   }
 }

@@ -190,4 +190,41 @@ import Testing
     let weights = QuantizationPlan(graph, exceptions: [node.id: .init(.weights, "few values")])
     #expect(weights.layers.isEmpty && weights.weightLayers == [node.id])
   }
+
+  /// Two layers joined by a concatenation that a third one reads; %a has other readers where `keeps` names it an output.
+  static func joined(alsoReturning extra: Bool) -> String {
+    let outputs = extra ? ", %a: f32[1,1,2,2]" : ""
+    return """
+      graph @g(%x: f32[1,1,2,2]) -> (%y: f32[1,1,2,2]\(outputs)) {
+        %u = constant [1] : f32[1,1,1,1]
+        %v = constant [2] : f32[1,1,1,1]
+        %w = constant [1, 2] : f32[1,2,1,1]
+        %a = Conv(%x, %u) : f32[1,1,2,2] from "a"
+        %b = Conv(%x, %v) : f32[1,1,2,2] from "b"
+        %c = Concat(%a, %b) {axis=1} : f32[1,2,2,2] from "join"
+        %y = Conv(%c, %w) : f32[1,1,2,2] from "c"
+        return %y\(extra ? ", %a" : "")
+      }
+      """
+  }
+
+  /// Ranges by value: what is joined takes the codes of the result, unless another reader would get coarser ones.
+  @Test func joinedValuesShareCodes() throws {
+    for (extra, shares) in [(false, true), (true, false)] {
+      let graph = try Graph(parsing: Self.joined(alsoReturning: extra))
+      let plan = QuantizationPlan(graph, isTrial: true)
+      var ranges: [ValueID: ValueRange] = [:]
+      let measured: [Name: ValueRange] = [
+        Name("x"): .init(0, 1), Name("a"): .init(0, 1), Name("b"): .init(-1, 2), Name("c"): .init(-1, 2),
+      ]
+      for value in plan.values { ranges[value] = measured[graph[value].name] }
+      let shared = SharedRanges(plan, ranges, graph)
+      let join = try #require(graph.orderedNodes.first { $0.op is Concat })
+      try #require(plan.carriers.contains(join.id))
+      let (a, b) = (try #require(join.input(0)), try #require(join.input(1)))
+      #expect(shared.range(join.outputs[0]) == ValueRange(-1, 2))
+      #expect(shared.range(b) == ValueRange(-1, 2))
+      #expect(shared.range(a) == (shares ? ValueRange(-1, 2) : ValueRange(0, 1)))
+    }
+  }
 }

@@ -5,7 +5,7 @@
 #include "../common/variants.h"
 
 enum { INCLUDE_PAD = 10, X_ZERO, MULTIPLIER, SHIFT, Y_ZERO, Y_MIN, Y_MAX, COUNT };
-enum { BLOCK = 64, MAX_TAPS = 1 << 24 };
+enum { BLOCK = 64, MAX_TAPS = 1 << 24, TABLE_TAPS = 16, TABLE_WORTH = 1 << 14 };
 
 int kerf_prepare_avg_pool_u8(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 1, 1, 1, COUNT));
@@ -25,6 +25,12 @@ int kerf_prepare_avg_pool_u8(const kerf_call *c, uint64_t *scratch) {
   return kerf_int(c, Y_MIN) <= kerf_int(c, Y_MAX) ? KERF_OK : KERF_BAD_ATTR;
 }
 
+/// Results for every sum of `real` values, of which `count` is the divisor.
+typedef struct table {
+  int64_t real, count;
+  uint8_t codes[TABLE_TAPS * 255 + 1];
+} table;
+
 typedef struct job {
   kerf_geometry g;
   const uint8_t *x;
@@ -32,6 +38,8 @@ typedef struct job {
   int64_t h, w, c, oh, ow;
   int64_t x_zero, multiplier, shift, zero, low, high;
   bool include;
+  int tables;  // of windows inside x, and of those that lose a line, a column or both
+  table table[4];
 } job;
 
 /// The taps first ..< last of a window along one axis that lie within from ..< to.
@@ -62,6 +70,32 @@ static int64_t mean(const job *j, int64_t sum, int64_t count) {
   return q > INT32_MAX ? INT32_MAX : q < INT32_MIN ? INT32_MIN : (int64_t)q;
 }
 
+static uint8_t code(const job *j, int64_t sum, int64_t real, int64_t count) {
+  const int64_t v = mean(j, sum - real * j->x_zero, count) + j->zero;
+  return (uint8_t)(v < j->low ? j->low : v > j->high ? j->high : v);
+}
+
+/// Divisions take long: where many pixels have few possible sums, each is done once.
+static void fill_tables(job *j) {
+  const kerf_geometry *g = &j->g;
+  if (g->kh * g->kw > TABLE_TAPS) return;
+  for (int64_t i = 0; i < 4; i++) {
+    const int64_t real = (g->kh - i / 2) * (g->kw - i % 2);
+    if (real == 0) continue;
+    table *t = &j->table[j->tables++];
+    t->real = real;
+    t->count = j->include ? g->kh * g->kw : real;
+    for (int64_t sum = 0; sum <= real * 255; sum++) t->codes[sum] = code(j, sum, t->real, t->count);
+  }
+}
+
+static const uint8_t *find_table(const job *j, int64_t real, int64_t count) {
+  for (int i = 0; i < j->tables; i++) {
+    if (j->table[i].real == real && j->table[i].count == count) return j->table[i].codes;
+  }
+  return NULL;
+}
+
 /// Sums over the taps inside x, of n channels; `x` is the image at the first of them.
 KERF_INLINE void sum_block(const job *j, const uint8_t *x, int64_t top, int64_t left, taps rows, taps columns, int n,
                            uint32_t *sums) {
@@ -84,13 +118,12 @@ KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int
             length(inside(left, g->kw, g->dw, -g->pl, j->w + g->pr));
   }
   uint32_t sums[BLOCK];
+  const uint8_t *codes = find_table(j, real, count);
   for (int64_t channel = 0; channel < j->c; channel += BLOCK) {
     const int n = (int)kerf_min(BLOCK, j->c - channel);
     if (real > 0) sum_block(j, image + channel, top, left, rows, columns, n, sums);
-    for (int i = 0; i < n; i++) {
-      int64_t v = (real > 0 ? mean(j, (int64_t)sums[i] - real * j->x_zero, count) : 0) + j->zero;
-      y[channel + i] = (uint8_t)(v < j->low ? j->low : v > j->high ? j->high : v);
-    }
+    for (int i = 0; i < n && codes; i++) y[channel + i] = codes[sums[i]];
+    for (int i = 0; i < n && !codes; i++) y[channel + i] = code(j, real > 0 ? sums[i] : 0, real, real > 0 ? count : 1);
   }
 }
 
@@ -110,6 +143,7 @@ static int run(const kerf_call *c, kerf_range_fn pixels) {
            .shift = kerf_int(c, SHIFT), .zero = kerf_int(c, Y_ZERO), .low = kerf_int(c, Y_MIN),
            .high = kerf_int(c, Y_MAX), .include = kerf_int(c, INCLUDE_PAD) != 0};
   (void)kerf_read_geometry(c, 0, &j.g);
+  if (kerf_elements(y) >= TABLE_WORTH) fill_tables(&j);
   kerf_ranges(c->pool, kerf_span(y, 0, 3), 8192 / j.c + 1, pixels, &j);
   return KERF_OK;
 }

@@ -32,7 +32,7 @@ bool kerf_winograd_u8_fits(const kerf_tensor *x, const kerf_tensor *y, const ker
   const bool window = g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1;
   if (!window || groups != 1) return false;
   const int64_t c = x->dims[3], all = y->dims[0] * kerf_ceil_div(y->dims[1], 2) * kerf_ceil_div(y->dims[2], 2);
-  return c % 16 == 0 && c >= 32 && c <= KERF_WINOGRAD_MOST && y->dims[3] >= 16 && all >= 12;
+  return c % 16 == 0 && c >= 32 && c <= KERF_WINOGRAD_FAST && y->dims[3] >= 16 && all >= 12;
 }
 
 uint64_t kerf_winograd_u8_scratch(const kerf_tensor *x, const kerf_tensor *y) {

@@ -10,7 +10,9 @@
 #include "../gemm_u8/gemm_u8_wide.h"
 #include "conv2d_u8.h"
 
-enum { KERF_WINOGRAD_POINTS = 16, KERF_WINOGRAD_MOST = 1824, KERF_WINOGRAD_TILES = KERF_Q16_ROWS };
+// With more channels than WINOGRAD_FAST few tiles fit the second cache, too few for what the weights' transform takes.
+enum { KERF_WINOGRAD_POINTS = 16, KERF_WINOGRAD_MOST = 1824, KERF_WINOGRAD_FAST = 256 };
+enum { KERF_WINOGRAD_TILES = KERF_Q16_ROWS };
 
 struct kerf_q8_winograd {
   /// v[point * stride + channel] for the 4x4 pixels of one tile, c channels (a multiple of 16).

@@ -1,7 +1,8 @@
 // The 8-bit matrix product that GEMM, CONV2D, MATMUL_INT and CONV_INT share.
 //
 // Packed B [k, n]: int32 column sums [panels * 16], then panels of 16 columns; a panel is a row of blocks of 64 bytes,
-// one per 4 k: for each column its 4 k-bytes. Zero padded in k and n. A is u8, row by row, 4 k at a time.
+// one per 4 k: for each column its 4 k-bytes. Zero padded in k and n. Behind them 64 bytes, the first of which says whether
+// the sums of two neighbouring products fit 16 bits whatever A is. A is u8, row by row, 4 k at a time.
 #ifndef KERF_GEMM_U8_H
 #define KERF_GEMM_U8_H
 
@@ -40,6 +41,7 @@ typedef struct kerf_q8_isa {
   void (*scale)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
   kerf_unary_fn unary;
   const kerf_q8_wide *wide;  // NULL: products of any size run on `tile`
+  const struct kerf_q8_isa *pairs;  // for B whose pairs of products fit 16 bits; NULL: as for any other
 } kerf_q8_isa;
 
 extern const kerf_q8_wide kerf_q8_wide_avx2;
@@ -92,6 +94,9 @@ void kerf_q8_pack(int64_t k, int64_t n, kerf_q8_get_fn get, const void *source, 
 
 /// Scratch of kerf_q8_run; `filled` says whether A comes from a fill function.
 uint64_t kerf_q8_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled);
+/// Whether the products of two neighbouring k, added up, fit 16 bits: for each column, weights of the same sign come to
+/// no more than 128 (255 * 128 = 32640).
+bool kerf_q8_fits_pairs(const kerf_q8 *g);
 void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool);
 
 /// Attributes x_zero, y_zero, y_min, y_max at attrs[at ...] (with `inputs` false: the last three), within 0 ... 255.

@@ -42,6 +42,44 @@ TARGET static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, 
   }
 }
 
+/// Bytes multiplied as they are, where no sum of two products leaves 16 bits. c[2r], c[2r + 1] hold 8 columns each.
+INLINE void pairs_body(const int rows, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b, int32_t *acc) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i c[12];
+  UNROLL
+  for (int i = 0; i < rows * 2; i++) c[i] = _mm256_setzero_si256();
+  for (int64_t k = 0; k < blocks; k++, a += 4, b += 64) {
+    const __m256i w0 = _mm256_loadu_si256((const __m256i *)(const void *)b);
+    const __m256i w1 = _mm256_loadu_si256((const __m256i *)(const void *)(b + 32));
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+      int32_t four;
+      memcpy(&four, a + r * lda, 4);
+      const __m256i x = _mm256_set1_epi32(four);
+      c[2 * r] = _mm256_add_epi32(c[2 * r], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w0), ones));
+      c[2 * r + 1] = _mm256_add_epi32(c[2 * r + 1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w1), ones));
+    }
+  }
+  UNROLL
+  for (int i = 0; i < rows * 2; i++) {
+    _mm256_storeu_si256((__m256i *)(void *)(acc + i / 2 * KERF_Q8_TILE + i % 2 * 8), c[i]);
+  }
+}
+
+TARGET static void pairs_tile(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b,
+                              int64_t stride, int32_t *acc) {
+  for (int p = 0; p < panels; p++, b += stride, acc += KERF_Q8_PANEL) {
+    switch (rows) {
+      case 1: pairs_body(1, blocks, a, lda, b, acc); break;
+      case 2: pairs_body(2, blocks, a, lda, b, acc); break;
+      case 3: pairs_body(3, blocks, a, lda, b, acc); break;
+      case 4: pairs_body(4, blocks, a, lda, b, acc); break;
+      case 5: pairs_body(5, blocks, a, lda, b, acc); break;
+      default: pairs_body(6, blocks, a, lda, b, acc); break;
+    }
+  }
+}
+
 TARGET static void requantize_any(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
                                   const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
   const kerf_bounds b = kerf_load_bounds(o);
@@ -109,5 +147,6 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, requantize, scale, kerf_unary_avx2, &kerf_q8_wide_avx2};
+static const kerf_q8_isa pairs = {6, 0, pairs_tile, requantize, scale, kerf_unary_avx2, NULL, NULL};
+const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, requantize, scale, kerf_unary_avx2, &kerf_q8_wide_avx2, &pairs};
 #endif

@@ -95,5 +95,5 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, tile, requantize, scale, kerf_unary_avx512, NULL};
+const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, tile, requantize, scale, kerf_unary_avx512, NULL, NULL};
 #endif

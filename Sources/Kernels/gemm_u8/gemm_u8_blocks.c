@@ -190,6 +190,7 @@ static void run_slot(void *context, int64_t index) {
 
 void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_pool *pool) {
   if (g->m == 0 || g->n == 0 || g->groups == 0) return;
+  if (isa->pairs && kerf_q8_fits_pairs(g)) isa = isa->pairs;
   if (isa->wide && kerf_q8_is_wide(g->m)) {
     kerf_q8_run_wide(g, isa, scratch, pool);
     return;
