@@ -56,18 +56,18 @@ public struct PrecisionCosts: Sendable {
     }
     // A few rows wait for the weights, whatever multiplies them.
     let shape = graph.type(node.outputs[0]).tensor?.shape ?? []
-    let rows = shape.dropLast().reduce(Optional(1)) { rows, dim in dim.value.flatMap { size in rows.map { $0 * size } }
-    }
-    return rows.map { $0 > 4 } ?? true
+    return shape.dropLast().reduce(1.0) { $0 * Double($1.value ?? 1024) } > 4
   }
 
   /// As kerf_winograd_u8_fits has it.
   private func runsAsWinograd(_ conv: Conv, _ filter: FilterShape, _ output: [Dim]) -> Bool {
-    let isPlain = (0..<2).allSatisfy { conv.window.stride($0) == 1 && conv.window.dilation($0) == 1 }
-    guard hasWinograd, isPlain, output.count == 4, filter.kh == 3, filter.kw == 3, filter.group == 1, filter.oc >= 16,
-      filter.c % 16 == 0, (32...256).contains(filter.c)
+    guard hasWinograd, output.count == 4, filter.kh == 3, filter.kw == 3, filter.group == 1, filter.oc >= 16,
+      filter.c % 16 == 0, (32...256).contains(filter.c),
+      (0..<2).allSatisfy({ conv.window.stride($0) == 1 && conv.window.dilation($0) == 1 })
     else { return false }
-    let tiles = output.dropFirst(2).reduce(output[0].value ?? 1) { $0 * (($1.value ?? 64) + 1) / 2 }
+    let tiles = output.dropFirst(2).reduce(Double(output[0].value ?? 1)) {
+      $0 * (Double($1.value ?? 64) / 2).rounded(.up)
+    }
     return tiles >= 12
   }
 

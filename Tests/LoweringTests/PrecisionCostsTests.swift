@@ -1,0 +1,60 @@
+import IR
+import Kernels
+import Testing
+
+@testable import Lowering
+
+/// What the table says about layers on 8-bit codes.
+@Suite struct PrecisionCostsTests {
+  /// Whether a layer's weights are quantized to fit in pairs, for a processor with AVX2 alone.
+  private func addsPairs(_ text: String, _ sets: [Int] = [Int(KERF_ISA_PORTABLE), Int(KERF_ISA_AVX2)]) throws -> Bool {
+    let graph = try Graph(parsing: text)
+    let node = try #require(graph.orderedNodes.first { $0.inputs.count > 1 })
+    return PrecisionCosts(isaMask: sets.reduce(0) { $0 | 1 << UInt32($1) }).addsPairs(node, graph)
+  }
+
+  private func conv(_ x: String, _ y: String, _ weights: String, group: Int = 1) -> String {
+    let count = weights.split(separator: ",").reduce(1) { $0 * (Int($1) ?? 1) }
+    let values = (0..<count).map { "\($0 % 7)" }.joined(separator: ", ")
+    return """
+      graph @g(%x: f32[\(x)]) -> (%y: f32[\(y)]) {
+        %w = constant [\(values)] : f32[\(weights)]
+        %y = Conv(%x, %w) {group=\(group)} : f32[\(y)]
+        return %y
+      }
+      """
+  }
+
+  private func product(_ rows: String) -> String {
+    """
+    graph @g(%x: f32[\(rows),2]) -> (%y: f32[\(rows),2]) {
+      %w = constant [1, 2, 3, 4] : f32[2,2]
+      %y = MatMul(%x, %w) : f32[\(rows),2]
+      return %y
+    }
+    """
+  }
+
+  @Test func convolutionsOfAnyRank() throws {
+    #expect(try addsPairs(conv("1,2,9", "1,3,7", "3,2,3")))
+    #expect(try addsPairs(conv("1,2,9,9", "1,3,7,7", "3,2,3,3")))
+    #expect(try addsPairs(conv("1,2,3,9,9", "1,3,1,7,7", "3,2,3,3,3")))
+    #expect(try !addsPairs(conv("1,2,9,9", "1,2,7,7", "2,1,3,3", group: 2)))
+    // These run as Winograd's, but for images of a few pixels.
+    #expect(try !addsPairs(conv("1,32,18,18", "1,16,16,16", "16,32,3,3")))
+    #expect(try addsPairs(conv("1,32,4,4", "1,16,2,2", "16,32,3,3")))
+  }
+
+  @Test func productsOfMoreThanAFewRows() throws {
+    #expect(try addsPairs(product("5")))
+    #expect(try addsPairs(product("N")))
+    #expect(try addsPairs(product("2,3")))
+    #expect(try !addsPairs(product("4")))
+  }
+
+  @Test func onlyWhereNothingIsFaster() throws {
+    let vnni = [Int(KERF_ISA_PORTABLE), Int(KERF_ISA_AVX2), Int(KERF_ISA_AVX512), Int(KERF_ISA_AVX512VNNI)]
+    #expect(try !addsPairs(product("5"), vnni))
+    #expect(try !addsPairs(product("5"), [Int(KERF_ISA_PORTABLE), Int(KERF_ISA_NEON)]))
+  }
+}
