@@ -46,5 +46,6 @@ extension Reports.PassReport {
     change.macsAfter = pass.after.macs
     milliseconds = pass.milliseconds
     rejected = pass.rejected.map { CompileReport.Rejection(node: $0.node, reason: $0.reason) }
+    omittedRejections = pass.omittedRejections
   }
 }

@@ -93,6 +93,10 @@ public enum Compiler {
     let outputs = graph.outputs.map { graph.type($0).description }
     var choices: [KernelChoice] = []
     let report = try optimize(&graph, options, costs, &warnings, &choices)
+    if let limit = options.stopAfter, report.edits >= limit {
+      warnings.append(
+        "rewriting stopped after \(report.edits) edits" + (report.lastEdit.map { ", the last: \($0)" } ?? ""))
+    }
     // Before lowering, so that the graph's weights can go as soon as they are packed.
     let kept = options.keepsGraph ? try exported(graph) : []
     options.progress?("lower", nil)

@@ -30,7 +30,8 @@ extension Compiler {
         by: try quantizeOnSamples(&graph, options, costs, settingsAfter, &warnings, &choices))
     case .int8, .int8Dynamic:
       if mode == .int8 {
-        warnings.append("without --samples activations get their ranges in each run, as with --quantize int8-dynamic")
+        let what = "without --samples activations get their ranges in each run, as with --quantize int8-dynamic"
+        try warn(what, options, &warnings)
       }
       try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty, options, &warnings)
       let search = options.refusesSlower ? precisionSearch(graph, options, costs) : nil

@@ -30,7 +30,16 @@ extension Compiler {
     for name in options.disabledPasses + [options.printAfter].compactMap(\.self) where !known.contains(name) {
       throw KerfError("there is no pass '\(printable(name))'", notes: ["passes are \(known.joined(separator: ", "))"])
     }
-    var warnings: [String] = []
+    var warnings = passesWithoutEffect(options)
+    if !options.expandedOperators.isEmpty {
+      var plain = options
+      plain.expandedOperators = []
+      let operators = operatorNames(try importModel(path, plain).graph)
+      for name in options.expandedOperators
+      where name != "all" && !operators.contains(name) && OperatorCatalog.find(name, domain: "") != nil {
+        warnings.append("--expand \(printable(name)) has no effect: the model has no node of that operator")
+      }
+    }
     if !options.keepFloat.isEmpty {
       let names = nodeNames(graph)
       for name in options.keepFloat where !names.contains(Name(name)) {
@@ -53,6 +62,29 @@ extension Compiler {
       throw KerfError("--strict: \(first)", notes: Array(warnings.dropFirst()))
     }
     return warnings
+  }
+
+  /// Passes of what is not asked for.
+  private static func passesWithoutEffect(_ options: CompileOptions) -> [String] {
+    guard options.quantize == nil else { return [] }
+    let others = Set(Pipeline(Pipelines.allPasses).names)
+    func list(_ option: String, _ names: [String]) -> [String] {
+      names.filter { !others.contains($0) }.map { "\(option) \($0) has no effect without --quantize" }
+    }
+    return list("--disable-pass", options.disabledPasses)
+      + list("--print-after", [options.printAfter].compactMap(\.self))
+  }
+
+  private static func operatorNames(_ graph: Graph) -> Set<String> {
+    var names: Set<String> = []
+    var pending = [graph]
+    while let graph = pending.popLast() {
+      for node in graph.orderedNodes {
+        names.insert(type(of: node.op).name)
+        pending += node.op.subgraphs
+      }
+    }
+    return names
   }
 
   /// Names of all nodes, bodies included.

@@ -113,6 +113,8 @@ public final class Session {
   }
   let model: Model
   let context: Context
+  /// What compiling an .onnx file warned of.
+  public private(set) var warnings: [String] = []
   /// Seconds after which a run gives up with an error; nil for never.
   public var timeLimit: Double?
   private let options: SessionOptions
@@ -122,6 +124,7 @@ public final class Session {
     if path.hasSuffix(".onnx") {
       let compiled = try Compiler.compile(path: path, options: options.compile)
       try self.init(bundle: compiled.bundle, options: options)
+      warnings = compiled.warnings
     } else {
       try self.init(
         Session.open(options) { (o) throws(RuntimeError) in try Model(path: path, options: o) }, options, path)

@@ -139,6 +139,8 @@ public struct PassReport: Codable, Equatable, Sendable {
   public var change = GraphChange()
   public var milliseconds = 0.0
   public var rejected: [CompileReport.Rejection] = []
+  /// How many more there were than are listed.
+  public var omittedRejections = 0
 
   public init(name: String) { self.name = name }
 
@@ -147,7 +149,10 @@ public struct PassReport: Codable, Equatable, Sendable {
     set { change[keyPath: path] = newValue }
   }
 
-  private enum CodingKeys: String, CodingKey { case name, edits, milliseconds, rejected }
+  private enum CodingKeys: String, CodingKey {
+    case name, edits, milliseconds, rejected
+    case omittedRejections = "omitted_rejections"
+  }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -156,6 +161,7 @@ public struct PassReport: Codable, Equatable, Sendable {
     change = try GraphChange(from: decoder)
     milliseconds = try container.decode(Double.self, forKey: .milliseconds)
     rejected = try container.decode([CompileReport.Rejection].self, forKey: .rejected)
+    omittedRejections = try container.decodeIfPresent(Int.self, forKey: .omittedRejections) ?? 0
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -165,6 +171,7 @@ public struct PassReport: Codable, Equatable, Sendable {
     try container.encode(edits, forKey: .edits)
     try container.encode(milliseconds, forKey: .milliseconds)
     try container.encode(rejected, forKey: .rejected)
+    if omittedRejections > 0 { try container.encode(omittedRejections, forKey: .omittedRejections) }
   }
 }
 

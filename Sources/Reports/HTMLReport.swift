@@ -83,13 +83,16 @@ struct HTMLPage {
       passes.map { pass in
         [
           pass.name, "\(pass.edits)", "\(pass.nodesBefore)", "\(pass.nodesAfter)", size(pass.weightBytesAfter),
-          figure(pass.macsAfter), "\(pass.rejected.count)",
+          figure(pass.macsAfter), "\(pass.rejected.count + pass.omittedRejections)",
         ]
       })
   }
 
   private static func rejections(_ passes: [PassReport]) -> Table? {
-    let rows = passes.flatMap { pass in pass.rejected.map { [pass.name, $0.node, $0.reason] } }
+    let rows = passes.flatMap { pass in
+      pass.rejected.map { [pass.name, $0.node, $0.reason] }
+        + (pass.omittedRejections > 0 ? [[pass.name, "", "and \(pass.omittedRejections) more"]] : [])
+    }
     return rows.isEmpty ? nil : table("Left alone, and why", ["pass", "node", "reason"], numbersFrom: 3, rows)
   }
 

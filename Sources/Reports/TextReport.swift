@@ -45,7 +45,7 @@ extension CompileReport {
         [
           pass.name, "\(pass.edits)", change(pass.nodesBefore, pass.nodesAfter) { "\($0)" },
           change(pass.weightBytesBefore, pass.weightBytesAfter, size), change(pass.macsBefore, pass.macsAfter, figure),
-          pass.rejected.isEmpty ? "" : "\(pass.rejected.count)",
+          pass.rejected.isEmpty ? "" : "\(pass.rejected.count + pass.omittedRejections)",
         ] + (hasTimes ? [String(format: "%.1f", pass.milliseconds)] : []))
     }
     let others = passes.count - shown.count
@@ -55,7 +55,9 @@ extension CompileReport {
   }
 
   private func rejections() -> String {
-    let lines = passes.flatMap { pass in pass.rejected.map { "  \(pass.name): \(clean($0.node)): \(clean($0.reason))" }
+    let lines = passes.flatMap { pass in
+      pass.rejected.map { "  \(pass.name): \(clean($0.node)): \(clean($0.reason))" }
+        + (pass.omittedRejections > 0 ? ["  \(pass.name): and \(pass.omittedRejections) more"] : [])
     }
     return lines.isEmpty ? "" : (["Left alone, and why:"] + lines).joined(separator: "\n")
   }

@@ -138,6 +138,37 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/b.kerf"))
   }
 
+  /// Each says what it lacks: a warning, and an error with --strict.
+  @Test(arguments: [
+    (["--allow-slower"], "--allow-slower has no effect without --quantize"),
+    (["--inputs", "x.npy"], "--inputs has no effect without --samples"),
+    (["--samples", "x.npy"], "--samples has no effect without --quantize"),
+    (["--disable-pass", "quantize-static"], "--disable-pass quantize-static has no effect without --quantize"),
+    (["--print-after", "round-weights"], "--print-after round-weights has no effect without --quantize"),
+    (["--expand", "Softmax"], "--expand Softmax has no effect: the model has no node of that operator"),
+    (["--quantize", "int8"], "without --samples activations get their ranges in each run"),
+  ])
+  func optionsThatLackOthersAreNamed(_ options: [String], _ message: String) throws {
+    let product = try folder.write(
+      TinyModel.model(
+        inputs: [("x", [8, 3])], outputs: [("y", [8, 4])], nodes: [("MatMul", ["x", "w"], ["y"])],
+        weights: [.init("w", [3, 4], .inFile([UInt8](repeating: 62, count: 48)))]), "product.onnx")
+    let lax = try CommandLineRun(["compile", product, "-o", output] + options)
+    #expect(lax.status == 0 && lax.errors.contains("warning: \(message)"), "\(lax.errors)")
+    let strict = try CommandLineRun(["compile", product, "-o", output, "--strict"] + options)
+    #expect(strict.status == 1 && strict.firstErrorLine.hasPrefix("error: --strict: \(message)"), "\(strict.errors)")
+  }
+
+  @Test func stoppingNamesTheLastEdit() throws {
+    let path = try folder.write(
+      TinyModel.model(
+        inputs: [("x", [2, 3])], outputs: [("y", [2, 3])],
+        nodes: [("Identity", ["x"], ["a"]), ("Identity", ["a"], ["b"]), ("Sin", ["b"], ["y"])]), "identities.onnx")
+    let run = try kerf("compile", path, "-o", output, "--stop-after", "1")
+    #expect(run.status == 0)
+    #expect(run.errors.hasPrefix("warning: rewriting stopped after 1 edits, the last: "), "\(run.errors)")
+  }
+
   @Test func optionsWithoutEffectAreErrorsWhenStrict() throws {
     let lax = try kerf("compile", model, "-o", output, "--dim", "M=3")
     #expect(lax.status == 0)

@@ -26,7 +26,7 @@ extension OperatorTable {
     |---|---|
     | kernel | on kernels (`kerf operators` lists them); by reference evaluation where its element types or attributes fit none: the report names such nodes, `--strict` refuses them |
     | reference | always by reference evaluation, slow |
-    | expanded | by the operators of its ONNX definition |
+    | expanded | by other operators and constants, which importing puts in its place: those of its ONNX definition, or what Kerf writes for it |
 
     *Definition*: ONNX defines the operator as a function, which `--expand` takes instead of Kerf's own form. Element types are those
     that its first input can have; none are listed where that depends on more.

@@ -25,7 +25,8 @@ public struct OperatorTable: Encodable, Sendable {
   /// What computes an operator. One with kernels can still run by reference, where its types or attributes fit none.
   public enum Execution: String, Encodable, Sendable {
     case kernel, reference
-    /// By the operators of its ONNX definition; Kerf has no form of its own.
+    /// By other operators and constants that importing puts in its place: those of its ONNX definition, or what Kerf
+    /// writes for it.
     case expanded
   }
   public struct Kernel: Encodable, Sendable {
@@ -60,6 +61,14 @@ public struct OperatorTable: Encodable, Sendable {
           name: name, domain: domain.isEmpty ? "ai.onnx" : domain, family: "",
           opsets: [opsets.lowerBound, opsets.upperBound], types: [], lowered: false, runs: .expanded, expandable: true))
     }
+    let known = Set(entries.map(\.qualifiedName))
+    for op in expandedOperators {
+      let entry = Entry(
+        name: op.name, domain: op.domain.isEmpty ? "ai.onnx" : op.domain, family: op.family,
+        opsets: [op.opsets.lowerBound, op.opsets.upperBound], types: [], lowered: false, runs: .expanded,
+        expandable: false)
+      if !known.contains(entry.qualifiedName) { entries.append(entry) }
+    }
     entries.sort { ($0.domain, $0.name) < ($1.domain, $1.name) }
     let supported = kerf_isa_supported()
     let isas = (0..<Int32(KERF_ISA_COUNT)).filter { supported & (1 << UInt32($0)) != 0 }
@@ -83,17 +92,19 @@ public struct OperatorTable: Encodable, Sendable {
     }.sorted { $0.operation < $1.operation }
   }
 
-  /// Element types for which the operator's own type inference accepts its first input, the other inputs being of the
-  /// same type, or integers, or booleans.
+  /// Element types for which the operator's own type inference accepts its first input, each other input being of the
+  /// same type, or of some that indices, conditions, codes and scales have.
   static func acceptedTypes(_ type: any Operator.Type) -> [ElementType] {
     let count = min(type.inputs.minimum, 8)
     guard count > 0 else { return [] }
-    let others: [ElementType?] = [nil, .int64, .bool, .uint8, .float32]
+    let kinds: [ElementType?] = [nil, .int64, .bool, .uint8, .float32]
+    // Of many inputs all others are alike.
+    var others: [[ElementType?]] = [[]]
+    for _ in 1..<max(count, 1) where count <= 4 { others = others.flatMap { head in kinds.map { head + [$0] } } }
+    if count > 4 { others = kinds.map { kind in Array(repeating: kind, count: count - 1) } }
     return ElementType.allCases.filter { element in
-      others.contains { other in
-        let inputs = (0..<count).map { index in
-          InferenceContext.Input(type: .tensor(index == 0 ? element : other ?? element, nil))
-        }
+      others.contains { others in
+        let inputs = ([element] + others).map { InferenceContext.Input(type: .tensor($0 ?? element, nil)) }
         let context = InferenceContext(inputs: inputs, outputCount: max(1, type.outputs.minimum))
         return (try? type.init().inferTypes(context)) != nil
       }

@@ -61,7 +61,7 @@ struct CompileCommand: ParsableCommand {
 
   func run() throws {
     try custom.load()
-    let unused = flags.withoutEffect(samples: samples.samples)
+    let unused = flags.withoutEffect(samples: samples.samples, inputs: inputs)
     if flags.strict, let first = unused.first {
       throw KerfError("--strict: \(first)", notes: Array(unused.dropFirst()))
     }

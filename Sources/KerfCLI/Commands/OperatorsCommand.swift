@@ -11,7 +11,7 @@ struct OperatorsCommand: ParsableCommand {
         kerf operators --markdown > docs/operators.md
 
       Per operator: opsets, element types of the first input, and whether it has kernels, runs by reference evaluation, or \
-      is expanded from its ONNX definition. Per kernel: the instruction sets it is written for.
+      is expanded into others. Per kernel: the instruction sets it is written for.
       """)
 
   @Flag(name: .long, help: "Print the table as Markdown, without what depends on this machine.")

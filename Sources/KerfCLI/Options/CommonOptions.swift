@@ -118,10 +118,13 @@ struct OpeningOptions: ParsableArguments {
     options.maxMemory = maxMemory
     options.compile.log = verbosity.log
     let isModel = path.hasSuffix(".onnx")
-    return try verbosity.step("\(isModel ? "compile" : "open") \(path)") { progress in
+    options.compile.strict = strictness.strict
+    let opened = try verbosity.step("\(isModel ? "compile" : "open") \(path)") { progress in
       options.compile.progress = { progress.show($0, $1) }
       return try OpenedModel(path, options, strict: strictness.strict)
     }
+    for warning in opened.session.warnings { Console.warning(warning) }
+    return opened
   }
 }
 

@@ -198,7 +198,7 @@ struct CompileFlags: ParsableArguments {
   }
 
   /// Options that say nothing without another one.
-  func withoutEffect(samples: String?) -> [String] {
+  func withoutEffect(samples: String?, inputs: [String]) -> [String] {
     var list: [String] = []
     if noMeasure, target != .native { list.append("--no-measure has no effect without --target native") }
     if timingCache != nil, target != .native || noMeasure {
@@ -212,7 +212,9 @@ struct CompileFlags: ParsableArguments {
         list.append("--keep-float has no effect without --quantize or --prune")
       }
       if samples != nil { list.append("--samples has no effect without --quantize") }
+      if allowSlower { list.append("--allow-slower has no effect without --quantize") }
     }
+    if !inputs.isEmpty, samples == nil { list.append("--inputs has no effect without --samples") }
     return list
   }
 }

@@ -36,7 +36,7 @@ enum ImporterCatalog {
   /// Operators that only importers know: they become others.
   static func expands(_ name: String, domain: Name) -> Bool {
     domain.isEmpty
-      ? ["Constant", "Scatter", "Upsample", "SimplifiedLayerNormalization"].contains(name)
+      ? expandedOperators.contains { $0.name == name && $0.domain.isEmpty }
       : find(name, domain: domain) != nil
   }
 
@@ -44,3 +44,27 @@ enum ImporterCatalog {
     byName[domain.isEmpty ? name : "\(domain).\(name)"]
   }
 }
+
+/// An operator that importing turns into others or into constants.
+package struct ExpandedOperator: Sendable {
+  package let name: String
+  package let domain: String
+  package let family: String
+  package let opsets: ClosedRange<Int>
+}
+
+/// All of them, for tables of what is supported.
+package let expandedOperators: [ExpandedOperator] =
+  [
+    ExpandedOperator(name: "Constant", domain: "", family: "Constants", opsets: 1...OpsetTable.newest),
+    ExpandedOperator(name: "Scatter", domain: "", family: "Indexing", opsets: 9...10),
+    ExpandedOperator(name: "Upsample", domain: "", family: "Resampling", opsets: 7...9),
+    ExpandedOperator(
+      name: "SimplifiedLayerNormalization", domain: "", family: "Simplified", opsets: 1...OpsetTable.newest),
+    ExpandedOperator(name: "Gradient", domain: "ai.onnx.preview.training", family: "Gradients", opsets: 1...1),
+  ]
+  + ContribCatalog.families.flatMap { family in
+    family.operators.map {
+      ExpandedOperator(name: $0.name, domain: ContribCatalog.domain, family: family.name, opsets: 1...1)
+    }
+  }

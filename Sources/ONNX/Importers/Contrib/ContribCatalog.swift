@@ -60,7 +60,3 @@ enum ContribCatalog {
     all
     .filter { $0.name == "SimplifiedLayerNormalization" }.map { ([$0.name], $0.importer) }
 }
-
-/// Operators that importing turns into others, for tables of what is supported: name, domain and family.
-package let expandedOperators: [(name: String, domain: String, family: String)] =
-  ContribCatalog.families.flatMap { family in family.operators.map { ($0.name, ContribCatalog.domain, family.name) } }
