@@ -51,6 +51,12 @@ step "conformance of onnxruntime's operators"
 python_with onnx onnxruntime
 $venv/bin/python Tests/Conformance/contrib/generate.py --out .build/contrib >/dev/null
 "$kerf" conformance .build/contrib --threads 2 --quiet
+if [ -d .build/conformance ]; then
+  $venv/bin/python scripts/case_operators.py .build/conformance .build/contrib | diff Tests/Conformance/operators.txt - || {
+    echo "Tests/Conformance/operators.txt is not current: scripts/case_operators.py DIR…" >&2
+    exit 1
+  }
+fi
 
 step "samples: custom operator"
 Samples/custom-operator/check.sh "$kerf" "$products/CustomOperator"

@@ -19,6 +19,7 @@ public struct BundleVerificationResult: Encodable, Sendable {
   /// Instruction sets the bundle may use.
   public var isas: [String]
   public var steps: Int
+  /// Whether a signature was there and right. None is made so far, and one that cannot be checked is an error.
   public var signed: Bool
   public var sections: [Section]
 
@@ -32,6 +33,9 @@ public struct BundleVerificationResult: Encodable, Sendable {
     do throws(BundleError) {
       let file = try BundleFile(path: path)
       let reader = try BundleReader(file.bytes, verification: .full)
+      guard reader.section(.signature) == nil else {
+        throw .version("it has a signature, which this version cannot check")
+      }
       let program = try reader.program()
       _ = try ProgramVerifier.verify(program, weightBytes: UInt64(reader.section(.weights)?.count ?? 0))
       try file.checkUnchanged()
@@ -50,7 +54,7 @@ public struct BundleVerificationResult: Encodable, Sendable {
       String(cString: kerf_isa_name($0))
     }
     steps = program.steps.count
-    signed = reader.section(.signature) != nil
+    signed = false
     sections = reader.sections.map { section in
       let known = BundleFormat.Section(rawValue: section.type)
       return Section(
