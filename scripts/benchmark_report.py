@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes docs/benchmarks from what the peers' harness measured: a table and one plot.
+"""Writes docs/benchmarks from what the peers' harness measured: tables and a plot for each precision.
 
     scripts/benchmark_report.py RESULTS.json OUTPUT_FOLDER [NOTE]
 
-RESULTS.json is the output of `peers.py measure`: rows of (model, engine, threads, round). Per model and engine the round that
-others disturbed least counts. Ratios are Kerf / best other engine whose output is right: below 1 Kerf is faster.
+RESULTS.json is the output of `peers.py measure`: rows of (model, engine, threads, round). Per model and engine the rounds that
+others disturbed least count. Ratios are Kerf / best other engine whose output is right: below 1 Kerf is faster.
 """
 import json
 import math
@@ -15,15 +15,20 @@ import subprocess
 import sys
 
 NOISE = 0.15  # cores that others used; rows above count only where there is no quieter one
-FP32 = ("ort", "ov", "ncnn", "mnn", "kerf")
-NAMES = {"ort": "onnxruntime", "ov": "OpenVINO", "ncnn": "ncnn", "mnn": "MNN", "kerf": "Kerf"}
+# Engines of a precision, Kerf first, and the signal over noise in dB below which an output is wrong.
+ENGINES = {"fp32": ("kerf", "ort", "ov", "ncnn", "mnn"),
+           "int8": ("kerf_int8", "ort_int8", "ort_dyn", "ov_qdq", "ov_nncf", "mnn_w8")}
+LEAST = {"fp32": 60, "int8": 5}
+NAMES = {"ort": "onnxruntime", "ov": "OpenVINO", "ncnn": "ncnn", "mnn": "MNN", "ort_int8": "onnxruntime static",
+         "ort_dyn": "onnxruntime dynamic", "ov_qdq": "OpenVINO of onnxruntime's model", "ov_nncf": "OpenVINO by NNCF", "mnn_w8": "MNN"}
 
 
 def best_rows(rows):
     """{(model, engine, threads): row} with medians over the quiet rounds, the smallest load time and memory."""
     groups, merged = {}, {}
     for row in rows:
-        if row["peer"] in FP32 and "error" not in row and row.get("sqnr_db") is not None and row["sqnr_db"] >= 60:
+        kind = next((k for k, engines in ENGINES.items() if row["peer"] in engines), None)
+        if kind and "error" not in row and row.get("sqnr_db") is not None and row["sqnr_db"] >= LEAST[kind]:
             groups.setdefault((row["name"], row["peer"], row["threads"]), []).append(row)
     for key, group in groups.items():
         quiet = [r for r in group if r["other"] <= NOISE] or group
@@ -37,10 +42,10 @@ def best_rows(rows):
     return merged
 
 
-def compare(rows, model, threads, key):
+def compare(rows, model, threads, key, kind="fp32"):
     """(Kerf, best other, its name), or None where either is missing."""
-    mine = rows.get((model, "kerf", threads))
-    others = [(rows[(model, p, threads)][key], p) for p in FP32 if p != "kerf" and (model, p, threads) in rows]
+    mine = rows.get((model, ENGINES[kind][0], threads))
+    others = [(rows[(model, p, threads)][key], p) for p in ENGINES[kind][1:] if (model, p, threads) in rows]
     return (mine[key], *min(others)) if mine and others else None
 
 
@@ -52,16 +57,16 @@ def number(value):
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
-def latency_table(rows, models, threads):
-    lines = [f"## Latency, fp32, batch 1, {threads} thread{'s' if threads > 1 else ''}", "",
+def latency_table(rows, models, threads, kind):
+    lines = [f"## Latency, {kind}, batch 1, {threads} thread{'s' if threads > 1 else ''}", "",
              "| model | Kerf ms (min – 90 %) | best other ms | engine | ratio |", "|---|---:|---:|---|---:|"]
     ratios = []
     for model in models:
-        found = compare(rows, model, threads, "median")
+        found = compare(rows, model, threads, "median", kind)
         if not found:
             continue
         mine, best, who = found
-        row = rows[(model, "kerf", threads)]
+        row = rows[(model, ENGINES[kind][0], threads)]
         ratios.append(mine / best)
         lines.append(f"| {model}{' ~' if row['noisy'] else ''} | {number(mine)} ({number(row['min'])} – {number(row['p90'])}) "
                      f"| {number(best)} | {NAMES[who]} | {mine / best:.2f} |")
@@ -88,9 +93,9 @@ def cost_table(rows, models):
                     "other engines is without the interpreter and libraries they were measured in; Kerf's is the whole process.", ""]
 
 
-def plot(rows, models, path):
+def plot(rows, models, kind, path):
     """One bar per model and number of threads: Kerf / best other, on a logarithmic axis around 1."""
-    bars = [(m, [(t, compare(rows, m, t, "median")) for t in (1, 2)]) for m in models]
+    bars = [(m, [(t, compare(rows, m, t, "median", kind)) for t in (1, 2)]) for m in models]
     bars = [(m, [(t, f[0] / f[1]) for t, f in found if f]) for m, found in bars]
     bars = sorted((b for b in bars if b[1]), key=lambda b: b[1][0][1])
     left, width, step, top = 190, 520, 26, 46
@@ -99,7 +104,7 @@ def plot(rows, models, path):
     height = top + step * len(bars) + 20
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 60}" height="{height}" font-family="sans-serif" font-size="12">',
            f'<rect width="100%" height="100%" fill="white"/>',
-           f'<text x="{left}" y="18" font-size="14">Time of Kerf / best other engine (fp32; left of the line Kerf is faster)</text>']
+           f'<text x="{left}" y="18" font-size="14">Time of Kerf / best other engine ({kind}; left of the line Kerf is faster)</text>']
     for ratio in (0.25, 0.5, 0.8, 1, 1.5, 2, 3):
         x = place(ratio)
         out.append(f'<line x1="{x:.1f}" y1="{top - 8}" x2="{x:.1f}" y2="{height - 16}" stroke="{"#333" if ratio == 1 else "#ddd"}"/>'
@@ -135,15 +140,18 @@ def main():
     rows, folder = best_rows(data["rows"]), sys.argv[2]
     models = sorted({key[0] for key in rows if key[1] == "kerf"})
     os.makedirs(folder, exist_ok=True)
-    plot(rows, models, os.path.join(folder, "latency.svg"))
+    kinds = [k for k in ENGINES if any(key[1] == ENGINES[k][0] for key in rows)]
+    for kind in kinds:
+        plot(rows, models, kind, os.path.join(folder, f"latency-{kind}.svg"))
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     versions = ", ".join(f"{k} {v}" for k, v in data["versions"].items() if k in ("onnxruntime", "openvino", "ncnn", "MNN"))
     lines = ["# Benchmarks", "", "Written by `make bench`. " + " ".join(sys.argv[3:]), "",
              f"Machine: {machine()}. Kerf {commit}; {versions}.", "",
              "Medians; in parentheses the shortest run and the time that 90 % of the runs stay under. ~: others used the machine meanwhile.", "",
-             "![Kerf against the best other engine](latency.svg)", ""]
-    for threads in (1, 2):
-        lines += latency_table(rows, models, threads)
+             *[f"![Kerf against the best other engine, {k}](latency-{k}.svg)" for k in kinds], ""]
+    for kind in kinds:
+        for threads in (1, 2):
+            lines += latency_table(rows, models, threads, kind)
     lines += cost_table(rows, models)
     with open(os.path.join(folder, "README.md"), "w") as file:
         file.write("\n".join(line.rstrip() for line in lines))
