@@ -93,6 +93,8 @@ public enum Pipelines {
       RoundWeights(plan, rounded),
       QuantizeRecurrent(plan),
       QuantizeStatic(plan, ranges: ranges),
+      // Products that share a table have left it.
+      QuantizeTables(plan),
       // Movement between two layers on codes moves the codes.
       RulePass(SinkDequantize()),
       EliminateCommonSubexpressions(),
@@ -106,7 +108,8 @@ public enum Pipelines {
   /// Weights as codes, inputs quantized by each run.
   public static func dynamic(_ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights]) -> Pipeline {
     Pipeline([
-      QuantizeDynamic(plan, weights), QuantizeRecurrent(plan), EliminateCommonSubexpressions(), EliminateDeadNodes(),
+      QuantizeDynamic(plan, weights), QuantizeRecurrent(plan), QuantizeTables(plan), EliminateCommonSubexpressions(),
+      EliminateDeadNodes(),
     ])
   }
 
@@ -115,7 +118,8 @@ public enum Pipelines {
     _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:]
   ) -> Pipeline {
     Pipeline([
-      QuantizeWeights(plan, weights), RoundWeights(plan, rounded), QuantizeRecurrent(plan), EliminateDeadNodes(),
+      QuantizeWeights(plan, weights), RoundWeights(plan, rounded), QuantizeRecurrent(plan), QuantizeTables(plan),
+      EliminateDeadNodes(),
     ])
   }
 

@@ -49,8 +49,8 @@ public struct LayerWeights: Sendable {
     return code.isNaN ? 0 : Int8(min(max(code, -127), 127))
   }
 
-  /// The codes of every layer of a plan, by node. `bits`: 8, or 4 for products (convolutions then take 8). `inPairs`: whose
-  /// kernels add products up in pairs of 16 bits.
+  /// The codes of every layer of a plan, by node. `bits`: 8, or 4 where a plan has products alone. `inPairs`: whose kernels
+  /// add products up in pairs of 16 bits.
   public static func all(
     _ plan: QuantizationPlan, _ graph: Graph, bits: Int = 8, inPairs: (Node) -> Bool = { _ in false }
   ) -> [NodeID: LayerWeights] {
@@ -58,8 +58,7 @@ public struct LayerWeights: Sendable {
     for id in plan.coded {
       guard let node = graph[id], let weight = graph.constant(node.input(1)) else { continue }
       let axis = QuantizationPlan.channelAxis(node.op)
-      let isBlocked = bits == 4 && QuantizationPlan.takesWeightCodes(node) && weight.rank == 2
-      if isBlocked {
+      if bits == 4 {
         result[id] = LayerWeights(blocksOf: weight, axis: axis)
       } else if inPairs(node), let pairs = PairedWeights(node, weight.shape) {
         result[id] = LayerWeights(weight, axis: axis, paired: pairs)

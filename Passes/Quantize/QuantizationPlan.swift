@@ -26,6 +26,8 @@ public struct QuantizationPlan: Sendable {
   public private(set) var weightLayers: Set<NodeID> = []
   /// LSTM, GRU and RNN whose weights are codes.
   public private(set) var recurrent: Set<NodeID> = []
+  /// Gathers that read rows of a table of codes.
+  public private(set) var tables: Set<NodeID> = []
   /// Nodes that pass codes on: sums, pools, functions of one value, movement.
   public private(set) var carriers: Set<NodeID> = []
   /// Values that get codes, in order.
@@ -50,6 +52,8 @@ public struct QuantizationPlan: Sendable {
         if exception.precision == .weights { weightLayers.insert(node.id) }
       } else if node.op is any RecurrentOperator {
         recurrent.insert(node.id)
+      } else if weightsOnly, !QuantizationPlan.takesWeightCodes(node) {
+        rejected.append((node, "no kernel reads 8-bit weights of a convolution: it stays float"))
       } else if weightsOnly {
         weightLayers.insert(node.id)
       } else {
@@ -65,6 +69,28 @@ public struct QuantizationPlan: Sendable {
         layers.remove(node.id)
         rejected.append((node, "no kernel gives a float result, and nothing reads it as codes"))
       }
+    }
+    findTables(graph, kept, exceptions)
+  }
+
+  /// Finds the tables all of whose readers take codes: else its numbers would be there twice.
+  private mutating func findTables(_ graph: Graph, _ kept: Set<Name>, _ exceptions: [NodeID: Exception]) {
+    for node in graph.orderedNodes where QuantizeTables.isLookup(node, graph) {
+      if node.names.contains(where: kept.contains) {
+        rejected.append((node, "kept float on request"))
+      } else if let exception = exceptions[node.id] {
+        rejected.append((node, exception.reason))
+      } else {
+        tables.insert(node.id)
+      }
+    }
+    let readers = tables.union(coded)
+    for id in tables.sorted() {
+      guard let node = graph[id], let table = node.input(0) else { continue }
+      let others = graph.users(table).filter { !readers.contains($0) }.compactMap { graph[$0] }
+      guard let other = others.first?.label ?? (graph.isOutput(table) ? "an output" : nil) else { continue }
+      tables.remove(id)
+      rejected.append((node, "\(other) reads its table in float"))
     }
   }
 
@@ -99,8 +125,11 @@ public struct QuantizationPlan: Sendable {
   /// Layers that are to be faster for their codes, in order: what can go back to float.
   public var accelerated: [NodeID] { layers.union(recurrent).sorted() }
 
+  /// What can go back to float where codes hurt, in order.
+  public var revertible: [NodeID] { layers.union(recurrent).union(tables).sorted() }
+
   /// Whether no weights become codes.
-  public var isEmpty: Bool { layers.isEmpty && weightLayers.isEmpty && recurrent.isEmpty }
+  public var isEmpty: Bool { layers.isEmpty && weightLayers.isEmpty && recurrent.isEmpty && tables.isEmpty }
 
   /// Whether a layer's weights can be codes while its inputs are float: kernels exist for products.
   public static func takesWeightCodes(_ node: Node) -> Bool { node.op is Gemm || node.op is MatMul }

@@ -1,14 +1,27 @@
 import Foundation
 import IR
 
-/// Statistics of a graph's values in a file, so that samples need not run again.
+/// Statistics of graphs' values in a file, so that samples need not run again: an entry for each graph and set of samples
+/// measured, the oldest first.
 public struct StatisticsFile: Codable {
-  /// What the statistics belong to: model, options and samples.
-  public var key: String
-  public var samples: Int
-  private var values: [Entry]
+  private var format = StatisticsFile.format
+  private var version = StatisticsFile.version
+  private var entries: [Entry] = []
 
+  private static let format = "kerf calibration"
+  private static let version = 1
+  /// Entries kept: the oldest go.
+  private static let most = 16
+
+  /// Of one graph on one set of samples.
   private struct Entry: Codable {
+    /// What the statistics belong to: model, options and samples.
+    var key: String
+    var samples: Int
+    var values: [Value]
+  }
+
+  fileprivate struct Value: Codable {
     var value: Int
     var axis: Int
     /// Bins that are not empty: number of the bin, count.
@@ -24,22 +37,15 @@ public struct StatisticsFile: Codable {
     var highs: RunningMoments
   }
 
-  public init(key: String, samples: Int, _ statistics: [ValueID: ValueStatistics]) {
-    self.key = key
-    self.samples = samples
-    values = statistics.keys.sorted().compactMap { id in
-      guard let own = statistics[id], own.histogram.minimum <= own.histogram.maximum else { return nil }
-      let filled = own.histogram.counts.enumerated().filter { $0.element > 0 }
-      return Entry(
-        value: id.index, axis: own.axis, bins: filled.flatMap { [UInt64($0.offset), $0.element] },
-        exponent: own.histogram.exponent, zeros: own.histogram.zeros, skipped: own.histogram.skipped,
-        minimum: own.histogram.minimum, maximum: own.histogram.maximum, sums: own.sums, magnitudes: own.magnitudes,
-        lows: own.lows, highs: own.highs)
-    }
-  }
+  public init() {}
 
-  /// Reads a file's contents; throws where it is not one of these.
-  public init(_ data: Data) throws { self = try JSONDecoder().decode(StatisticsFile.self, from: data) }
+  /// Reads a file's contents; nil where it is not one of these.
+  public init?(_ data: Data) {
+    guard let file = try? JSONDecoder().decode(StatisticsFile.self, from: data),
+      file.format == StatisticsFile.format, file.version == StatisticsFile.version
+    else { return nil }
+    self = file
+  }
 
   public func encoded() throws -> Data {
     let encoder = JSONEncoder()
@@ -47,29 +53,58 @@ public struct StatisticsFile: Codable {
     return try encoder.encode(self)
   }
 
-  /// The statistics; nil where an entry contradicts itself.
-  public var statistics: [ValueID: ValueStatistics]? {
+  /// The statistics under a key; nil where there are none or an entry contradicts itself.
+  public subscript(key: String) -> [ValueID: ValueStatistics]? {
+    guard let entry = entries.last(where: { $0.key == key }) else { return nil }
     var result: [ValueID: ValueStatistics] = [:]
-    for entry in values {
-      guard entry.bins.count % 2 == 0, entry.sums.count == entry.magnitudes.count, entry.value >= 0 else { return nil }
-      var counts: [Int: UInt64] = [:]
-      for index in stride(from: 0, to: entry.bins.count, by: 2) {
-        guard let bin = Int(exactly: entry.bins[index]) else { return nil }
-        counts[bin] = entry.bins[index + 1]
-      }
-      guard
-        let histogram = Histogram(
-          counts: counts, exponent: entry.exponent, zeros: entry.zeros, skipped: entry.skipped, minimum: entry.minimum,
-          maximum: entry.maximum)
-      else { return nil }
-      var own = ValueStatistics(axis: entry.axis, channels: entry.sums.count)
-      own.histogram = histogram
-      own.sums = entry.sums
-      own.magnitudes = entry.magnitudes
-      own.lows = entry.lows
-      own.highs = entry.highs
-      result[ValueID(entry.value)] = own
+    for value in entry.values {
+      guard let statistics = value.statistics else { return nil }
+      result[ValueID(value.value)] = statistics
     }
     return result
+  }
+
+  /// Adds statistics, in place of those that the key had.
+  public mutating func add(_ statistics: [ValueID: ValueStatistics], samples: Int, key: String) {
+    entries.removeAll { $0.key == key }
+    entries.append(
+      Entry(
+        key: key, samples: samples,
+        values: statistics.keys.sorted().compactMap { id in statistics[id].flatMap { Value(id, $0) } }))
+    entries.removeFirst(max(0, entries.count - StatisticsFile.most))
+  }
+}
+
+extension StatisticsFile.Value {
+  /// Nil for a value that the samples showed nothing of.
+  fileprivate init?(_ id: ValueID, _ own: ValueStatistics) {
+    guard own.histogram.minimum <= own.histogram.maximum else { return nil }
+    let filled = own.histogram.counts.enumerated().filter { $0.element > 0 }
+    self.init(
+      value: id.index, axis: own.axis, bins: filled.flatMap { [UInt64($0.offset), $0.element] },
+      exponent: own.histogram.exponent, zeros: own.histogram.zeros, skipped: own.histogram.skipped,
+      minimum: own.histogram.minimum, maximum: own.histogram.maximum, sums: own.sums, magnitudes: own.magnitudes,
+      lows: own.lows, highs: own.highs)
+  }
+
+  /// Nil where it contradicts itself.
+  fileprivate var statistics: ValueStatistics? {
+    guard bins.count % 2 == 0, sums.count == magnitudes.count, value >= 0 else { return nil }
+    var counts: [Int: UInt64] = [:]
+    for index in stride(from: 0, to: bins.count, by: 2) {
+      guard let bin = Int(exactly: bins[index]) else { return nil }
+      counts[bin] = bins[index + 1]
+    }
+    guard
+      let histogram = Histogram(
+        counts: counts, exponent: exponent, zeros: zeros, skipped: skipped, minimum: minimum, maximum: maximum)
+    else { return nil }
+    var own = ValueStatistics(axis: axis, channels: sums.count)
+    own.histogram = histogram
+    own.sums = sums
+    own.magnitudes = magnitudes
+    own.lows = lows
+    own.highs = highs
+    return own
   }
 }

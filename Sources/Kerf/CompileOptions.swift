@@ -10,9 +10,9 @@ public enum QuantizeMode: String, CaseIterable, Sendable {
   case int8
   /// Weights and the inputs of products and convolutions 8-bit, ranges of the inputs from each run.
   case int8Dynamic = "int8-dynamic"
-  /// Weights 8-bit, one scale for each output channel; all else float.
+  /// Weights of products and recurrent layers 8-bit, one scale for each output channel; all else float.
   case int8Weights = "int8-weights"
-  /// Weights of products 4-bit, one scale for 32 inputs; of convolutions as `int8Weights`.
+  /// Weights of products 4-bit, one scale for 32 inputs; of recurrent layers as `int8Weights`.
   case int4Weights = "int4-weights"
 }
 
@@ -79,8 +79,10 @@ public struct CompileOptions: Sendable {
   public var maxDrop: Double?
   /// For this machine's processor: runs the quantized model against the float one; where it is slower, more of its layers
   /// stay float, and where that does not help either, all. The only decision that rests on a measurement: where the two
-  /// are equally fast two compilations may differ.
+  /// are equally fast two compilations may differ. For all targets: layers that a table says are slower on codes stay float.
   public var refusesSlower = false
+  /// Whether `refusesSlower` runs the two; false: the table alone decides, and the same input gives the same bytes.
+  public var measuresSpeed = true
   /// Keeps the optimized graph in the bundle, as an ONNX model with all its weights, for `kerf export`.
   public var keepsGraph = false
   /// File that keeps what calibration measured.

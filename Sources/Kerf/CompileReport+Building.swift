@@ -1,3 +1,4 @@
+import IR
 import Lowering
 import Passes
 import Reports
@@ -6,7 +7,7 @@ extension CompileReport {
   /// The report of one compilation.
   init(
     pipeline: PipelineReport, _ lowered: LoweredModel, _ source: SourceDescription, _ options: CompileOptions,
-    _ warnings: [String]
+    _ warnings: [String], _ weightQuality: [Name: Double]
   ) {
     let origin = Source(file: source.fileName, sha256: source.sha256, opset: source.opset)
     self.init(kerfVersion: Kerf.kerfVersion, source: origin, target: options.target.rawValue)
@@ -15,13 +16,18 @@ extension CompileReport {
     layers = lowered.layers.map { layer in
       LayerReport(
         name: layer.name, operator: layer.operator, kernel: layer.kernel, precision: layer.precision,
-        sparsity: layer.sparsity,
-        bits: layer.bits, weightBytes: layer.weightBytes)
+        sparsity: layer.sparsity, bits: layer.bits, weightBytes: layer.weightBytes,
+        sqnrDB: layer.isCoded ? layer.nodes.lazy.compactMap { weightQuality[$0] }.first : nil)
     }
     choices = lowered.choices.isEmpty ? nil : lowered.choices.map { ChoiceReport($0) }
     hostCalls = lowered.hostCalls.map { Rejection(node: $0.node, reason: $0.reason) }
     self.warnings = warnings
   }
+}
+
+extension LayerSummary {
+  /// Whether its weights are codes.
+  fileprivate var isCoded: Bool { (1...8).contains(bits) }
 }
 
 extension ChoiceReport {

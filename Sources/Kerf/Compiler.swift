@@ -87,12 +87,12 @@ public enum Compiler {
     _ graph: consuming Graph, from source: SourceDescription, _ options: CompileOptions,
     _ costs: any KernelCosts = TabulatedCosts(), notes: [String] = []
   ) throws -> CompiledModel {
-    var warnings = notes
+    var findings = Findings(warnings: notes)
     let inputTypes = graph.inputs.map { graph.type($0) }
     let inputs = inputTypes.map(\.description)
     let outputs = graph.outputs.map { graph.type($0).description }
-    var choices: [KernelChoice] = []
-    let report = try optimize(&graph, options, costs, &warnings, &choices)
+    let report = try optimize(&graph, options, costs, &findings)
+    var warnings = findings.warnings
     if let limit = options.stopAfter, report.edits >= limit {
       warnings.append(
         "rewriting stopped after \(report.edits) edits" + (report.lastEdit.map { ", the last: \($0)" } ?? ""))
@@ -107,10 +107,10 @@ public enum Compiler {
     } catch {
       throw KerfError(error, file: source.path)
     }
-    lowered.choices = choices + lowered.choices
+    lowered.choices = findings.choices + lowered.choices
     warnings += try warning(
       lowered.fallbacks.map { "\($0.node): \($0.reason)" }, "run by reference evaluation, which is slow", options)
-    var full = CompileReport(pipeline: report, lowered, source, options, warnings)
+    var full = CompileReport(pipeline: report, lowered, source, options, warnings, findings.weightQuality)
     full.memory = try lowered.memory(inputTypes, options)
     let image = try assemble(lowered, full.withoutTimes, source, (inputs, outputs), options, graph: kept)
     return CompiledModel(report: full, warnings: warnings, image: image)

@@ -6,11 +6,18 @@ import Runtime
 import Synchronization
 
 extension Compiler {
-  /// Runs the passes that the options ask for. Returns what they did. `costs` say which layers gain from codes, which is
-  /// noted in `choices`.
+  /// What optimizing finds out besides what its passes did.
+  struct Findings {
+    var warnings: [String]
+    /// Which layers gain from codes.
+    var choices: [KernelChoice] = []
+    /// Signal over quantization noise of the weights of layers, in dB, by ONNX name.
+    var weightQuality: [Name: Double] = [:]
+  }
+
+  /// Runs the passes that the options ask for. Returns what they did. `costs` say which layers gain from codes.
   static func optimize(
-    _ graph: inout Graph, _ options: CompileOptions, _ costs: any KernelCosts, _ warnings: inout [String],
-    _ choices: inout [KernelChoice]
+    _ graph: inout Graph, _ options: CompileOptions, _ costs: any KernelCosts, _ findings: inout Findings
   ) throws -> PipelineReport {
     let settings = passOptions(options)
     var report = try optimizeFloat(&graph, options)
@@ -18,7 +25,7 @@ extension Compiler {
       let passes = try pruning(text, options)
       let pruned = try run(passes, on: &graph, settings.after(report))
       if pruned.edits == 0 {
-        try warn("--prune \(text) changed nothing: no layer has weights to prune", options, &warnings)
+        try warn("--prune \(text) changed nothing: no layer has weights to prune", options, &findings.warnings)
       }
       report = report.followed(by: pruned)
     }
@@ -27,31 +34,35 @@ extension Compiler {
     switch mode {
     case .int8 where options.openSamples != nil:
       return report.followed(
-        by: try quantizeOnSamples(&graph, options, costs, settingsAfter, &warnings, &choices))
+        by: try quantizeOnSamples(&graph, options, costs, settingsAfter, &findings))
     case .int8, .int8Dynamic:
       if mode == .int8 {
         let what = "without --samples activations get their ranges in each run, as with --quantize int8-dynamic"
-        try warn(what, options, &warnings)
+        try warn(what, options, &findings.warnings)
       }
-      try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty, options, &warnings)
+      try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty, options, &findings.warnings)
       let search = options.refusesSlower ? precisionSearch(graph, options, costs) : nil
-      choices += search?.choices ?? []
+      findings.choices += search?.choices ?? []
       let plan = QuantizationPlan(
         graph, keepFloat: options.keepFloat, exceptions: search?.dynamicExceptions() ?? [:])
       let precision = PrecisionCosts(isaMask: options.target.isaMask)
       let weights = LayerWeights.all(plan, graph) { [graph] in precision.addsPairs($0, graph) }
+      findings.weightQuality = plan.weightQuality(graph, weights)
       let passes = Pipelines.dynamic(plan, weights)
       return report.followed(by: try run(passes, on: &graph, settingsAfter))
     case .int8Weights, .int4Weights:
       let plan = QuantizationPlan(graph, keepFloat: options.keepFloat, weightsOnly: true)
-      try warnIfEmpty(plan.isEmpty, options, &warnings)
+      try warnIfEmpty(plan.isEmpty, options, &findings.warnings)
       let bits = mode == .int4Weights ? 4 : 8
       guard options.openSamples != nil, !plan.weightLayers.isEmpty else {
-        let passes = Pipelines.weightCodes(plan, LayerWeights.all(plan, graph, bits: bits))
+        let weights = LayerWeights.all(plan, graph, bits: bits)
+        findings.weightQuality = plan.weightQuality(graph, weights)
+        let passes = Pipelines.weightCodes(plan, weights)
         return report.followed(by: try run(passes, on: &graph, settingsAfter))
       }
       var quantizer = try quantizer(graph, options)
       let passes = try quantizer.weightPipeline(plan, bits: bits)
+      findings.weightQuality = plan.weightQuality(graph, quantizer.finalWeights)
       return report.followed(by: try run(passes, on: &graph, settingsAfter))
     }
   }
@@ -66,7 +77,8 @@ extension Compiler {
 
   private static func warnIfEmpty(_ isEmpty: Bool, _ options: CompileOptions, _ warnings: inout [String]) throws {
     guard isEmpty, let mode = options.quantize else { return }
-    let what = "--quantize \(mode.rawValue) changed nothing: no layer has constant weights and a float input"
+    let layer = [.int8Weights, .int4Weights].contains(mode) ? "product or recurrent layer" : "layer"
+    let what = "--quantize \(mode.rawValue) changed nothing: no \(layer) has constant weights and a float input"
     if options.strict { throw KerfError(what) }
     warnings.append(what)
   }
@@ -97,16 +109,17 @@ extension Compiler {
   /// Measures what will be quantized, decides, and does it.
   private static func quantizeOnSamples(
     _ graph: inout Graph, _ options: CompileOptions, _ costs: any KernelCosts, _ settings: PassOptions,
-    _ warnings: inout [String], _ choices: inout [KernelChoice]
+    _ findings: inout Findings
   ) throws -> PipelineReport {
     let isEmpty = QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty
-    try warnIfEmpty(isEmpty, options, &warnings)
+    try warnIfEmpty(isEmpty, options, &findings.warnings)
     guard !isEmpty else { return try run(Pipeline([]), on: &graph, settings) }
     var quantizer = try quantizer(graph, options)
     let pipeline = try quantizer.pipeline(costs)
-    warnings += quantizer.warnings
-    choices += quantizer.choices
+    findings.warnings += quantizer.warnings
+    findings.choices += quantizer.choices
     graph = quantizer.graph
+    findings.weightQuality = quantizer.plan().weightQuality(graph, quantizer.finalWeights)
     let last = try run(pipeline, on: &graph, settings)
     return quantizer.report?.followed(by: last) ?? last
   }

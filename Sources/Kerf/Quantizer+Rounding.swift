@@ -36,6 +36,11 @@ extension Quantizer {
     return Pipelines.weightCodes(plan, weights, roundedWeights)
   }
 
+  /// The codes that the layers get.
+  var finalWeights: [NodeID: LayerWeights] {
+    weights.merging(roundedWeights.compactMapValues(\.weights)) { _, better in better }
+  }
+
   private func decibels(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 
   private func rounding(_ plan: QuantizationPlan) throws -> [NodeID: RoundedWeights] {

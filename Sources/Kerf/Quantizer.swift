@@ -39,9 +39,10 @@ struct Quantizer {
       choices = search.choices
       if plan().accelerated.isEmpty {
         let what = "no layer is faster on codes than in float: none is quantized (--allow-slower does it nevertheless)"
-        if options.strict { throw KerfError("--strict: \(what)") }
+        let hasTables = !plan().tables.isEmpty
+        if options.strict, !hasTables { throw KerfError("--strict: \(what)") }
         warnings.append(what)
-        return passes(plan(), options.calibration ?? .mse)
+        if !hasTables { return passes(plan(), options.calibration ?? .mse) }
       }
     }
     let method = try chooseMethod()
@@ -80,15 +81,15 @@ struct Quantizer {
   // MARK: Measuring
 
   private func measure(_ plan: QuantizationPlan) throws -> [ValueID: ValueStatistics] {
-    let cache = try options.calibrationCache.map { try CalibrationCache($0, graph, plan.values, feed) }
-    if let known = cache?.load() {
-      options.log?("calibration: statistics from \(options.calibrationCache ?? "")")
-      return known
-    }
     var channels: [ValueID: Int] = [:]
     for id in plan.layers.sorted() {
       guard let node = graph[id], let x = node.inputs[0] else { continue }
       channels[x] = QuantizationPlan.inputChannelAxis(node, graph)
+    }
+    var cache = try options.calibrationCache.map { try CalibrationCache($0, graph, plan.values, channels, feed) }
+    if let known = cache?.load() {
+      options.log?("calibration: statistics from \(options.calibrationCache ?? "")")
+      return known
     }
     let measured = try measure(plan.values, channels)
     try cache?.store(measured, samples: feed.count)
@@ -224,7 +225,7 @@ struct Quantizer {
   /// Whether the noise is so unevenly spread that a goal can be met within its budget: judged by eight groups of layers
   /// where there are many.
   private func isWithinReach(_ goal: QualityGoal, _ method: RangeMethod) throws -> Bool {
-    let layers = plan().accelerated.compactMap { graph[$0] }
+    let layers = plan().revertible.compactMap { graph[$0] }
     guard goal.budget < 1, layers.count > 24 else { return true }
     var groups: [LayerSensitivity] = []
     for group in 0..<8 {
@@ -254,7 +255,7 @@ struct Quantizer {
   private func exception(
     _ layer: LayerSensitivity, _ before: OutputQuality, _ goal: QualityGoal
   ) -> QuantizationPlan.Exception {
-    let bytes = layer.node.inputs.dropFirst().reduce(0) { $0 + (graph.constant($1)?.byteCount ?? 0) }
+    let bytes = layer.node.inputs.reduce(0) { $0 + (graph.constant($1)?.byteCount ?? 0) }
     return QuantizationPlan.Exception(
       .float,
       "on codes it alone brings an output to \(rounded(layer.decibels)) dB, all layers together to "
@@ -263,7 +264,7 @@ struct Quantizer {
 
   /// What each layer alone does to the outputs, by falling noise per multiplication saved.
   func sensitivities(_ method: RangeMethod) throws -> [LayerSensitivity] {
-    let layers = plan().accelerated.compactMap { graph[$0] }
+    let layers = plan().revertible.compactMap { graph[$0] }
     var result: [LayerSensitivity] = []
     for (index, node) in layers.enumerated() {
       options.progress?("find sensitive layers", .count(index, of: layers.count))

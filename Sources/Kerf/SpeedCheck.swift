@@ -65,7 +65,7 @@ struct SpeedCheck {
 
 extension CompileOptions {
   /// Whether the quantized model must show that it is not slower.
-  var comparesSpeed: Bool { refusesSlower && quantize != nil && target == .native }
+  var comparesSpeed: Bool { refusesSlower && measuresSpeed && quantize != nil && target == .native }
 }
 
 extension Compiler {
@@ -80,6 +80,8 @@ extension Compiler {
     plain.quantize = nil
     let reason = "quantized layers were slower than float ones on this machine: all stay float"
     let float = try compile(graph, from: source, plain, costs, notes: [reason])
+    // Nothing became codes: there is nothing to compare.
+    guard quantized.report.layers != float.report.layers else { return quantized }
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
     let values = try options.openSamples?(ports).load(0)
     // On one thread and on all: what wins on one may lose on the other.

@@ -414,20 +414,23 @@ final class LoweringRecord {
     guard let node, case .kernel(let op) = step.kind else { return }
     let slots = lowering.builder.program.slots
     var bytes = 0
-    var isPacked = false
+    var bits = 0
     for slot in step.inputs where slot >= 0 {
       guard case .weights(_, let length) = slots[Int(slot)].storage else { continue }
       bytes += Int(length)
-      isPacked = isPacked || slots[Int(slot)].type == 255
+      let type = slots[Int(slot)].type
+      if type == 255 { bits = LoweringRecord.bits(step, Op.name(op)) }
+      // A table of codes.
+      if op == Op.gather, [ElementType.int8.rawValue, ElementType.uint8.rawValue].contains(type) { bits = 8 }
     }
-    let weights = isPacked && node.inputs.count > 1 ? lowering.weights(node.inputs[1]) : nil
+    let weights = bits > 0 && node.inputs.count > 1 ? lowering.weights(node.inputs[1]) : nil
     let name = Op.name(op)
     let result = step.outputs.first { $0 >= 0 }.map { slots[Int($0)].type } ?? 0
     layers.append(
       LayerSummary(
-        name: node.names.map(\.description).joined(separator: " + "), operator: node.op.displayName,
+        nodes: node.names, operator: node.op.displayName,
         kernel: name, precision: ElementType(rawValue: result)?.name ?? "", sparsity: weights?.zeroFraction ?? 0,
-        bits: isPacked ? LoweringRecord.bits(step, name) : 0, weightBytes: bytes))
+        bits: bits, weightBytes: bytes))
   }
 }
 

@@ -21,7 +21,8 @@ public struct LoweredModel: Sendable {
 
 /// One step as the report lists it.
 public struct LayerSummary: Sendable {
-  public var name: String
+  /// ONNX names of the nodes it stands for.
+  public var nodes: [Name]
   /// ONNX operator.
   public var `operator`: String
   /// Kernel operation, or `reference`.
@@ -33,6 +34,8 @@ public struct LayerSummary: Sendable {
   /// Bits a weight takes.
   public var bits: Int
   public var weightBytes: Int
+
+  public var name: String { nodes.map(\.description).joined(separator: " + ") }
 }
 
 /// The element types of the graph; the bundle's are their numbers.

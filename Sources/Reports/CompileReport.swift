@@ -239,7 +239,8 @@ public struct LayerReport: Codable, Equatable, Sendable {
   /// Bits a weight takes; 0 for layers without weights.
   public var bits: Int
   public var weightBytes: Int
-  /// Signal to quantization noise of its output; null where it was not measured.
+  /// Of weights that quantization made codes: 10 log₁₀(Σ w² / Σ (w − ŵ)²), ŵ being what the codes stand for, at most 120;
+  /// null for all other layers.
   public var sqnrDB: Double?
 
   public init(

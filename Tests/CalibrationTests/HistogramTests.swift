@@ -141,19 +141,35 @@ import Testing
     statistics.magnitudes = [3, 4]
     statistics.lows.add(-2)
     statistics.highs.add(4096)
-    let file = StatisticsFile(key: "k", samples: 1, [ValueID(5): statistics])
-    let again = try StatisticsFile(try file.encoded())
-    #expect(again.key == "k")
-    #expect(again.statistics == [ValueID(5): statistics])
+    var file = StatisticsFile()
+    file.add([ValueID(5): statistics], samples: 1, key: "k")
+    file.add([ValueID(6): statistics], samples: 1, key: "other")
+    let again = try #require(StatisticsFile(try file.encoded()))
+    #expect(again["k"] == [ValueID(5): statistics])
+    #expect(again["other"] == [ValueID(6): statistics])
+    #expect(again["none"] == nil)
+    file.add([:], samples: 1, key: "k")
+    #expect(file["k"] == [:])
+  }
+
+  @Test func theOldestGoes() {
+    var file = StatisticsFile()
+    for index in 0..<17 { file.add([:], samples: 1, key: "\(index)") }
+    #expect(file["0"] == nil && file["1"] == [:] && file["16"] == [:])
   }
 
   @Test func contradictionsAreRefused() throws {
-    #expect(throws: (any Error).self) { try StatisticsFile(Data("{}".utf8)) }
+    for other in ["", "{}", #"{"format":"kerf timings","version":1,"entries":[]}"#] {
+      #expect(StatisticsFile(Data(other.utf8)) == nil)
+    }
+    #expect(StatisticsFile(Data(#"{"format":"kerf calibration","version":2,"entries":[]}"#.utf8)) == nil)
     let bad =
-      #"{"key":"k","samples":1,"values":[{"value":0,"axis":0,"bins":[5000,1],"exponent":0,"zeros":0,"skipped":0,"minimum":0,"#
+      #"{"format":"kerf calibration","version":1,"entries":[{"key":"k","samples":1,"values":[{"value":0,"axis":0,"#
+      + #""bins":[5000,1],"exponent":0,"zeros":0,"skipped":0,"minimum":0,"#
       + #""maximum":1,"sums":[],"magnitudes":[],"lows":{"count":0,"mean":0,"squares":0,"moving":0},"#
-      + #""highs":{"count":0,"mean":0,"squares":0,"moving":0}}]}"#
-    #expect(try StatisticsFile(Data(bad.utf8)).statistics == nil)
+      + #""highs":{"count":0,"mean":0,"squares":0,"moving":0}}]}]}"#
+    let file = try #require(StatisticsFile(Data(bad.utf8)))
+    #expect(file["k"] == nil)
   }
 }
 

@@ -132,7 +132,7 @@ private struct Diagnostician {
     self.quantizer = quantizer
     method = try quantizer.chooseMethod()
     all = try quantizer.quality([:], method)
-    layers = quantizer.plan().accelerated.compactMap { quantizer.graph[$0] }
+    layers = quantizer.plan().revertible.compactMap { quantizer.graph[$0] }
   }
 
   func diagnosis() throws -> Diagnosis {
@@ -194,9 +194,9 @@ private struct Diagnostician {
     var holding = quantizer
     try holding.holdFloor(method)
     let plan = holding.plan()
-    let kept = layers.filter { !plan.accelerated.contains($0.id) && !plan.weightLayers.contains($0.id) }
+    let kept = layers.filter { !plan.revertible.contains($0.id) && !plan.weightLayers.contains($0.id) }
     let quality = try holding.quality(holding.exceptions, method)
-    let bytes = kept.reduce(0) { $0 + (holding.graph.constant($1.inputs[1])?.byteCount ?? 0) * 3 / 4 }
+    let bytes = kept.flatMap(\.inputs).reduce(0) { $0 + (holding.graph.constant($1)?.byteCount ?? 0) * 3 / 4 }
     return Diagnosis.Recipe(
       calibration: method.rawValue, keepFloat: kept.compactMap { $0.names.first?.string },
       sqnrDB: rounded(quality.lowest),

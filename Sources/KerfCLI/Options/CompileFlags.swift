@@ -115,7 +115,11 @@ struct CompileFlags: ParsableArguments {
     completion: .file())
   var timingCache: String?
 
-  @Flag(name: .customLong("no-measure"), help: "With --target native: the table decides.")
+  @Flag(
+    name: .customLong("no-measure"),
+    help: ArgumentHelp(
+      "For this processor: the table decides, and a quantized model is not run against the float one. Nothing then rests on "
+        + "time: the same input gives the same bytes."))
   var noMeasure = false
 
   @Option(
@@ -183,6 +187,7 @@ struct CompileFlags: ParsableArguments {
   func apply(to options: inout CompileOptions) {
     options.target = target ?? .native
     options.measuresKernels = target == .native && !noMeasure
+    options.measuresSpeed = !noMeasure
     options.timingCache = timingCache
     options.quantize = quantize
     options.prune = prune
@@ -200,7 +205,7 @@ struct CompileFlags: ParsableArguments {
   /// Options that say nothing without another one.
   func withoutEffect(samples: String?, inputs: [String]) -> [String] {
     var list: [String] = []
-    if noMeasure, target != .native { list.append("--no-measure has no effect without --target native") }
+    if noMeasure, target ?? .native != .native { list.append("--no-measure has no effect without --target native") }
     if timingCache != nil, target != .native || noMeasure {
       list.append("--timing-cache has no effect \(noMeasure ? "with --no-measure" : "without --target native")")
     }
