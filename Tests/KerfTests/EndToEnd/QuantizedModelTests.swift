@@ -83,6 +83,29 @@ import Testing
     #expect(try #require(a["y"]) != #require(b["y"]))
   }
 
+  /// A column 300 times the others, which the product does not read, leaves these few codes.
+  @Test func theFloorTakesTablesBack() throws {
+    let (rows, n) = (Self.rows, Self.width)
+    let table = Self.numbers(rows * n, 9).enumerated().map { $0 % n == 0 ? $1 * 300 : $1 }
+    let weights = Self.numbers(n * n, 10).enumerated().map { $0 < n ? 0 : $1 }
+    try write(
+      """
+      graph @g(%i: i64[32]) -> (%y: f32[32,64]) {
+        %t = constant @t : f32[2048,64]
+        %w = constant @w : f32[64,64]
+        %1 = Gather(%t, %i) : f32[32,64] from "words"
+        %y = MatMul(%1, %w) : f32[32,64] from "product"
+        return %y
+      }
+      """, ["t": Tensor(table, shape: [rows, n]), "w": Tensor(weights, shape: [n, n])])
+    var options = options(.int8, (0..<8).map { [.tensor(Self.indices($0))] })
+    options.minimumSQNR = 30
+    let codes = try compile(options)
+    let rejected = codes.report.passes.flatMap(\.rejected).first { $0.node.contains("words") }
+    #expect(rejected?.reason.contains("it alone brings an output to") == true)
+    #expect(codes.report.layers.filter { $0.name == "words" }.allSatisfy { $0.bits == 0 && $0.sqnrDB == nil })
+  }
+
   // MARK: Convolutions
 
   private func writeConvolution() throws {
