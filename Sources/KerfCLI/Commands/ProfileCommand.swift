@@ -46,12 +46,15 @@ struct ProfileCommand: ParsableCommand {
       var gflops: Double
       var fractionOfPeak: Double
       var bytes: Int
+      /// Gigabytes a second of inputs, weights and outputs.
+      var bandwidth: Double
       var inputs: [[Int]]
       var outputs: [[Int]]
 
       private enum CodingKeys: String, CodingKey {
         case index, nodes, operation, kernel, isa, milliseconds, macs, gflops, bytes, inputs, outputs
         case fractionOfPeak = "fraction_of_peak"
+        case bandwidth = "gb_per_s"
       }
     }
     var model: String
@@ -78,8 +81,8 @@ struct ProfileCommand: ParsableCommand {
       Report.Step(
         index: step.index, nodes: step.names, operation: step.operation, kernel: step.kernel, isa: Self.isa(step),
         milliseconds: step.milliseconds, macs: step.macs, gflops: Self.gflops(step),
-        fractionOfPeak: peak > 0 ? Self.gflops(step) / peak : 0, bytes: step.bytes, inputs: step.inputDims,
-        outputs: step.outputDims)
+        fractionOfPeak: peak > 0 ? Self.gflops(step) / peak : 0, bytes: step.bytes,
+        bandwidth: Self.bandwidth(step), inputs: step.inputDims, outputs: step.outputDims)
     }
     if let top {
       shown = Array(shown.sorted { ($1.milliseconds, $0.index) < ($0.milliseconds, $1.index) }.prefix(top))
@@ -89,24 +92,30 @@ struct ProfileCommand: ParsableCommand {
         Report(model: model, threads: opening.threads.count, runs: runs, totalMS: total, peakGFLOPS: peak, steps: shown)
       )
     }
-    var rows = [["step", "ms", "share", "MACs", "GFLOP/s", "of peak", "bytes", "kernel", "nodes"]]
+    var rows = [["step", "ms", "share", "MACs", "GFLOP/s", "of peak", "bytes", "GB/s", "kernel", "nodes"]]
     for step in shown {
       let share = total > 0 ? step.milliseconds / total * 100 : 0
       rows.append([
         "\(step.index)", Format.number(step.milliseconds, 4), Format.number(share, 1) + " %",
         step.macs > 0 ? Format.count(step.macs) : "", step.macs > 0 ? Format.number(step.gflops, 1) : "",
         step.macs > 0 ? Format.number(step.fractionOfPeak * 100, 0) + " %" : "", Format.bytes(step.bytes),
-        step.kernel.isEmpty ? step.operation : step.kernel, printable(step.nodes.joined(separator: ", "), limit: 80),
+        Format.number(step.bandwidth, 1), step.kernel.isEmpty ? step.operation : step.kernel,
+        printable(step.nodes.joined(separator: ", "), limit: 80),
       ])
     }
-    try Console.result(Format.table(rows, right: [0, 1, 2, 3, 4, 5, 6]))
+    try Console.result(Format.table(rows, right: [0, 1, 2, 3, 4, 5, 6, 7]))
     try Console.result(
-      "total \(Format.milliseconds(total)) over \(steps.count) steps, peak \(Format.number(peak, 1)) GFLOP/s")
+      "total \(Format.milliseconds(total)) over \(steps.count) steps, peak \(Format.number(peak, 1)) GFLOP/s in float32, which "
+        + "steps on 8-bit codes can pass")
   }
 
   /// The instruction set at the end of a kernel's name: `avx512` of `gemm_f32_avx512`.
   private static func isa(_ step: StepProfile) -> String {
     step.kernel.split(separator: "_").last.map(String.init) ?? "reference"
+  }
+
+  private static func bandwidth(_ step: StepProfile) -> Double {
+    step.milliseconds > 0 ? Double(step.bytes) / (step.milliseconds * 1e6) : 0
   }
 
   private static func gflops(_ step: StepProfile) -> Double {
