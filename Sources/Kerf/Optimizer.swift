@@ -45,8 +45,7 @@ extension Compiler {
       findings.choices += search?.choices ?? []
       let plan = QuantizationPlan(
         graph, keepFloat: options.keepFloat, exceptions: search?.dynamicExceptions() ?? [:])
-      let precision = PrecisionCosts(isaMask: options.target.isaMask)
-      let weights = LayerWeights.all(plan, graph) { [graph] in precision.addsPairs($0, graph) }
+      let weights = LayerWeights.all(plan, graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
       findings.weightQuality = plan.weightQuality(graph, weights)
       let passes = Pipelines.dynamic(plan, weights)
       return report.followed(by: try run(passes, on: &graph, settingsAfter))

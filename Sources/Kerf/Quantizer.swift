@@ -56,8 +56,7 @@ struct Quantizer {
     statistics = try measure(plan())
     if equalizing, try equalize() { statistics = try measure(plan()) }
     let all = plan()
-    let costs = PrecisionCosts(isaMask: options.target.isaMask)
-    weights = LayerWeights.all(all, graph) { [graph] in costs.addsPairs($0, graph) }
+    weights = LayerWeights.all(all, graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
     exceptFewValues(all)
   }
 

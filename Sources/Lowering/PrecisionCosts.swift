@@ -32,8 +32,7 @@ public struct PrecisionCosts: Sendable {
   /// takes.
   private let hasPairs: Bool
   private static let pairs = 0.55
-  /// Whether 3×3 convolutions of stride 1 run as Winograd's in integers, and what a multiply-add takes then.
-  private let hasWinograd: Bool
+  /// A multiply-add of a 3×3 convolution of stride 1 that runs as Winograd's in integers, there too.
   private static let winograd = 0.39
 
   /// `isaMask`: instruction sets that kernels may use.
@@ -43,16 +42,16 @@ public struct PrecisionCosts: Sendable {
     let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
     (product, depthwise) = hasDots ? (0.27, 1.5) : hasVectors ? (0.7, 1.7) : (1, 3)
     hasPairs = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
-    hasWinograd = hasPairs
   }
 
-  /// Whether a layer on codes multiplies fastest by weights whose pairs of products fit 16 bits.
-  public func addsPairs(_ node: Node, _ graph: Graph) -> Bool {
-    guard hasPairs, node.inputs.count > 1, let weights = graph.constant(node.inputs[1]) else { return false }
+  /// Whether a layer on codes multiplies fastest by weights whose pairs of products fit 16 bits, on processors without
+  /// dot products of bytes. Asked for every target, so that a model has the same codes and results on all of them.
+  public static func addsPairs(_ node: Node, _ graph: Graph) -> Bool {
+    guard node.inputs.count > 1, let weights = graph.constant(node.inputs[1]) else { return false }
     if let conv = node.op as? Conv {
       let filter = FilterShape(weights.shape, group: conv.group)
       let output = graph.type(node.outputs[0]).tensor?.shape ?? []
-      return !filter.isDepthwise && !runsAsWinograd(conv, filter, output)
+      return !filter.isDepthwise && !fitsWinograd(conv, filter, output)
     }
     // A few rows wait for the weights, whatever multiplies them.
     let shape = graph.type(node.outputs[0]).tensor?.shape ?? []
@@ -60,8 +59,8 @@ public struct PrecisionCosts: Sendable {
   }
 
   /// As kerf_winograd_u8_fits has it.
-  private func runsAsWinograd(_ conv: Conv, _ filter: FilterShape, _ output: [Dim]) -> Bool {
-    guard hasWinograd, output.count == 4, filter.kh == 3, filter.kw == 3, filter.group == 1, filter.oc >= 16,
+  private static func fitsWinograd(_ conv: Conv, _ filter: FilterShape, _ output: [Dim]) -> Bool {
+    guard output.count == 4, filter.kh == 3, filter.kw == 3, filter.group == 1, filter.oc >= 16,
       filter.c % 16 == 0, (32...256).contains(filter.c),
       (0..<2).allSatisfy({ conv.window.stride($0) == 1 && conv.window.dilation($0) == 1 })
     else { return false }
@@ -115,7 +114,7 @@ public struct PrecisionCosts: Sendable {
     let filter = FilterShape(weights.shape, group: conv.group)
     if filter.isDepthwise { return layer.macs * depthwise + ends }
     let output = graph.type(node.outputs[0]).tensor?.shape ?? []
-    if runsAsWinograd(conv, filter, output) { return layer.macs * Self.winograd + ends }
+    if hasPairs && Self.fitsWinograd(conv, filter, output) { return layer.macs * Self.winograd + ends }
     return layer.macs * (hasPairs ? Self.pairs : product) + ends
   }
 }

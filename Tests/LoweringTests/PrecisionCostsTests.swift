@@ -1,16 +1,15 @@
 import IR
-import Kernels
 import Testing
 
 @testable import Lowering
 
 /// What the table says about layers on 8-bit codes.
 @Suite struct PrecisionCostsTests {
-  /// Whether a layer's weights are quantized to fit in pairs, for a processor with AVX2 alone.
-  private func addsPairs(_ text: String, _ sets: [Int] = [Int(KERF_ISA_PORTABLE), Int(KERF_ISA_AVX2)]) throws -> Bool {
+  /// Whether a layer's weights are quantized to fit in pairs.
+  private func addsPairs(_ text: String) throws -> Bool {
     let graph = try Graph(parsing: text)
     let node = try #require(graph.orderedNodes.first { $0.inputs.count > 1 })
-    return PrecisionCosts(isaMask: sets.reduce(0) { $0 | 1 << UInt32($1) }).addsPairs(node, graph)
+    return PrecisionCosts.addsPairs(node, graph)
   }
 
   private func conv(_ x: String, _ y: String, _ weights: String, group: Int = 1) -> String {
@@ -50,11 +49,5 @@ import Testing
     #expect(try addsPairs(product("N")))
     #expect(try addsPairs(product("2,3")))
     #expect(try !addsPairs(product("4")))
-  }
-
-  @Test func onlyWhereNothingIsFaster() throws {
-    let vnni = [Int(KERF_ISA_PORTABLE), Int(KERF_ISA_AVX2), Int(KERF_ISA_AVX512), Int(KERF_ISA_AVX512VNNI)]
-    #expect(try !addsPairs(product("5"), vnni))
-    #expect(try !addsPairs(product("5"), [Int(KERF_ISA_PORTABLE), Int(KERF_ISA_NEON)]))
   }
 }

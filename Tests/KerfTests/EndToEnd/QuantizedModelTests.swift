@@ -135,6 +135,36 @@ import Testing
     #expect(error?.message.contains("changed nothing") == true)
   }
 
+  // MARK: Targets
+
+  /// Weights become the same codes for every processor, whichever kernels multiply by them.
+  @Test func targetsComputeTheSame() throws {
+    try write(
+      """
+      graph @g(%x: f32[1,8,12,12]) -> (%y: f32[144,24]) {
+        %w = constant @w : f32[16,8,3,3]
+        %v = constant @v : f32[16,24]
+        %s = constant [144, 16] : i64[2]
+        %c = Conv(%x, %w) {pads = [1, 1, 1, 1]} : f32[1,16,12,12] from "conv"
+        %t = Transpose(%c) {perm = [0, 2, 3, 1]} : f32[1,12,12,16] from "turn"
+        %r = Reshape(%t, %s) : f32[144,16] from "rows"
+        %y = MatMul(%r, %v) : f32[144,24] from "product"
+        return %y
+      }
+      """,
+      [
+        "w": Tensor(Self.numbers(16 * 72, 5), shape: [16, 8, 3, 3]),
+        "v": Tensor(Self.numbers(16 * 24, 6), shape: [16, 24]),
+      ])
+    let samples = (0..<4).map { Tensor(Self.numbers(8 * 144, 10 + $0), shape: [1, 8, 12, 12]) }
+    var options = options(.int8, samples.map { [.tensor($0)] })
+    let results = try Target.allCases.map { target in
+      options.target = target
+      return try Session(bundle: compile(options).bundle).run(["x": samples[0]])
+    }
+    #expect(results.dropFirst().allSatisfy { $0 == results[0] })
+  }
+
   // MARK: The speed comparison
 
   @Test func comparingSpeedCanBeSwitchedOff() throws {
