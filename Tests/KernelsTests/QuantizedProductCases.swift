@@ -46,7 +46,7 @@ private func products() -> [Product] {
 @Sendable func productToBytesCases() -> [KernelCase] {
   var random = TestRandom(81)
   return products().enumerated().map { index, p in
-    let q = Requantization(p.n, &random, table: index % 3 == 0)
+    let q = Requantization(p.n, &random, table: index % 3 == 0, near: index % 2 == 0)
     let y = p.sums.enumerated().map { q.apply($1 + Int64(q.bias[$0 % p.n]), $0 % p.n) }
     return KernelCase(
       name: p.name, inputs: [p.a, p.packed] + q.inputs, attributes: p.sizes + [.integer(p.zero)] + q.bounds,
@@ -110,6 +110,15 @@ private let byteConvolutions: [ConvolutionShape] = [
   .init(h: 4, w: 30, c: 2, oc: 3, kernel: (1, 5), stride: (1, 3), pads: (0, 4, 0, 2)),
   .init(h: 2, w: 2, c: 4, oc: 4, pads: (3, 3, 3, 3)), .init(h: 2, w: 2, c: 4, oc: 4),
   .init(n: 0, h: 5, w: 5, c: 4, oc: 4), .init(h: 6, w: 6, c: 40, oc: 70, pads: (1, 1, 1, 1)),
+  // Windows read where they lie: dilated, in groups, strided, of batches; padding too large for that.
+  .init(n: 2, h: 9, w: 10, c: 4, oc: 16, dilation: (2, 3), pads: (2, 3, 2, 3)),
+  .init(h: 8, w: 9, c: 16, oc: 36, stride: (2, 1), pads: (1, 0, 2, 3), groups: 4),
+  .init(n: 3, h: 15, w: 17, c: 8, oc: 48, kernel: (2, 4), stride: (3, 2), pads: (0, 1, 1, 0)),
+  .init(h: 1, w: 1, c: 4, oc: 16, dilation: (300, 300), pads: (300, 300, 300, 300)),
+  // Short lines of a window, many rows, a last row at the end of memory.
+  .init(n: 2, h: 23, w: 31, c: 3, oc: 40, stride: (2, 2), pads: (1, 1, 1, 1)), .init(h: 20, w: 21, c: 3, oc: 8),
+  .init(h: 19, w: 50, c: 1, oc: 12, kernel: (1, 5)), .init(h: 3, w: 40, c: 1, oc: 5, kernel: (3, 17)),
+  .init(h: 12, w: 13, c: 10, oc: 6, kernel: (2, 3), stride: (1, 2)),
   // Winograd: odd sizes, uneven padding, panels that are not full, many channels.
   .init(h: 9, w: 11, c: 32, oc: 20, pads: (1, 1, 1, 1)), .init(n: 2, h: 6, w: 15, c: 48, oc: 33, pads: (0, 1, 2, 1)),
   .init(h: 5, w: 8, c: 512, oc: 16, pads: (1, 1, 1, 1)), .init(n: 3, h: 4, w: 4, c: 32, oc: 17, pads: (1, 0, 1, 0)),
@@ -169,7 +178,7 @@ private func convolutions(_ shapes: [ConvolutionShape], _ seed: Int) -> [Convolu
 private func requantized(
   _ v: Convolution, _ index: Int, _ random: inout TestRandom, packed: TestTensor, attributes: [TestAttribute]
 ) -> KernelCase {
-  let q = Requantization(v.shape.oc, &random, table: index % 3 == 0)
+  let q = Requantization(v.shape.oc, &random, table: index % 3 == 0, near: index % 2 == 0)
   let oc = v.shape.oc
   let y = v.sums.enumerated().map { q.apply($1 + Int64(q.bias[$0 % oc]), $0 % oc) }
   return KernelCase(

@@ -18,6 +18,10 @@ int kerf_conv_u8_prepare(const kerf_call *c, uint64_t *scratch) {
     const uint64_t bytes = kerf_winograd_u8_scratch(x, y);
     *scratch = *scratch > bytes ? *scratch : bytes;
   }
+  if (kerf_conv_u8_in_place(x, &g, groups)) {
+    const uint64_t bytes = kerf_conv_u8_padded_bytes(x, &g);
+    *scratch = *scratch > bytes ? *scratch : bytes;
+  }
   return KERF_OK;
 }
 
@@ -40,11 +44,17 @@ int kerf_prepare_conv2d_u8_f32(const kerf_call *c, uint64_t *scratch) {
   return kerf_q8_check_scaling(c, 2, REST, kerf_int(c, CHANNELS));
 }
 
-void kerf_conv_u8_run(const kerf_call *c, const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch) {
-  const kerf_conv_u8 *source = g->source;
-  const bool winograd = kerf_winograd_u8_fits(c->inputs[0], c->outputs[0], &source->geometry, g->groups);
-  if (isa->wide && winograd) kerf_winograd_u8_run(g, isa, scratch, c->pool);
-  else kerf_q8_run(g, isa, scratch, c->pool);
+void kerf_conv_u8_run(const kerf_call *c, kerf_q8 *g, kerf_conv_u8 *source, const kerf_q8_isa *isa, void *scratch) {
+  const kerf_geometry *geometry = &source->geometry;
+  if (g->m == 0 || g->n == 0) return;
+  if (isa->wide && kerf_winograd_u8_fits(c->inputs[0], c->outputs[0], geometry, g->groups)) {
+    kerf_winograd_u8_run(g, isa, scratch, c->pool);
+    return;
+  }
+  if (isa->strip && g->fill && kerf_conv_u8_in_place(c->inputs[0], geometry, g->groups)) {
+    kerf_conv_u8_place(g, source, scratch, c->pool);
+  }
+  kerf_q8_run(g, isa, scratch, c->pool);
 }
 
 static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
@@ -54,7 +64,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
   g.packed = c->inputs[1]->data;
   if (to_float) kerf_q8_read_scaling(c, 2, REST, &g);
   else kerf_q8_read_requantization(c, 2, REST, &g);
-  kerf_conv_u8_run(c, &g, isa, c->scratch);
+  kerf_conv_u8_run(c, &g, &source, isa, c->scratch);
   return KERF_OK;
 }
 

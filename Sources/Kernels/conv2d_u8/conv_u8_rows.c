@@ -83,19 +83,56 @@ static void fill_window(const kerf_conv_u8 *s, const uint8_t *x, int64_t ih, int
   }
 }
 
+/// A row of A by exact copies.
+static void fill_row(const kerf_q8 *g, const uint8_t *x, int64_t oh, int64_t ow, uint8_t *dst, int64_t ld) {
+  const kerf_conv_u8 *s = g->source;
+  memset(dst + ld - 4, 0, 4);
+  fill_window(s, x, oh * s->geometry.sh - s->geometry.pt, ow * s->geometry.sw - s->geometry.pl, dst);
+  if (s->flip) for (int64_t i = 0; i < g->k; i++) dst[i] ^= s->flip;
+}
+
+/// Rows of windows inside x whose lines are short, by moves of 16 bytes that run over into what is written after them:
+/// the next line, or the next row. The bytes behind the last line meet weights of 0.
+KERF_INLINE void fill_short(const int moves, const kerf_conv_u8 *s, const uint8_t *x, int64_t rows, uint8_t *dst,
+                            int64_t ld) {
+  const int64_t run = s->geometry.kw * s->c, line = s->geometry.dh * s->w * s->c, step = s->geometry.sw * s->c;
+  for (int64_t r = 0; r < rows; r++, x += step, dst += ld) {
+    for (int64_t kh = 0; kh < s->geometry.kh; kh++) {
+      for (int i = 0; i < moves; i++) kerf_move16(dst + kh * run + 16 * i, x + kh * line + 16 * i);
+    }
+  }
+}
+
+/// How many of `rows` output pixels from (oh, ow) on fill_short can do: a row follows each to run over into, and memory to
+/// read.
+static int64_t count_short(const kerf_q8 *g, int64_t image, int64_t oh, int64_t ow, int64_t rows, int64_t ld) {
+  const kerf_conv_u8 *s = g->source;
+  const kerf_geometry *k = &s->geometry;
+  const int64_t run = k->kw * s->c, ih = oh * k->sh - k->pt, iw = ow * k->sw - k->pl, images = g->m / (s->oh * s->ow);
+  if (run > 32 || (k->kh - 1) * run + (run > 16 ? 32 : 16) > 2 * ld) return 0;
+  if (s->cpg != s->c || k->dw != 1 || s->flip || g->b_zero) return 0;
+  if (ih < 0 || ih + (k->kh - 1) * k->dh >= s->h || iw < 0 || iw + k->kw > s->w) return 0;
+  const int64_t last = ((image * s->h + ih + (k->kh - 1) * k->dh) * s->w + iw) * s->c;
+  const int64_t room = images * s->h * s->w * s->c - 32 - last, across = s->w - k->kw - iw;
+  if (room < 0) return 0;
+  return kerf_min(rows - 1, kerf_min(across / k->sw, room / (k->sw * s->c)) + 1);
+}
+
 void kerf_conv_u8_fill(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld) {
   const kerf_conv_u8 *s = g->source;
-  const int64_t image = s->h * s->w * s->c;
-  int64_t ow = row % s->ow, oh = row / s->ow % s->oh;
-  const uint8_t *x = s->x + row / s->ow / s->oh * image + group * s->cpg;
-  for (int64_t r = 0; r < rows; r++, dst += ld) {
-    memset(dst + ld - 4, 0, 4);
-    fill_window(s, x, oh * s->geometry.sh - s->geometry.pt, ow * s->geometry.sw - s->geometry.pl, dst);
-    if (s->flip) for (int64_t i = 0; i < g->k; i++) dst[i] ^= s->flip;
-    if (++ow < s->ow) continue;
-    ow = 0;
-    if (++oh < s->oh) continue;
-    oh = 0;
-    x += image;
+  const kerf_geometry *k = &s->geometry;
+  while (rows > 0) {
+    const int64_t ow = row % s->ow, oh = row / s->ow % s->oh, image = row / s->ow / s->oh;
+    const uint8_t *x = s->x + image * s->h * s->w * s->c + group * s->cpg;
+    int64_t count = count_short(g, image, oh, ow, kerf_min(rows, s->ow - ow + 1), ld);
+    if (count > 0) {
+      const uint8_t *first = x + ((oh * k->sh - k->pt) * s->w + ow * k->sw - k->pl) * s->c;
+      if (k->kw * s->c <= 16) fill_short(1, s, first, count, dst, ld);
+      else fill_short(2, s, first, count, dst, ld);
+    } else {
+      fill_row(g, x, oh, ow, dst, ld);
+      count = 1;
+    }
+    row += count, rows -= count, dst += count * ld;
   }
 }

@@ -81,7 +81,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, kerf_dynamic_qua
   g.packed = c->inputs[1]->data;
   g.x_zero = quantize(c, CHANNELS + 1, columns, fn, &g);
   source.zero = (uint8_t)g.x_zero;
-  kerf_conv_u8_run(c, &g, isa, rest_of(c, columns));
+  kerf_conv_u8_run(c, &g, &source, isa, rest_of(c, columns));
   return KERF_OK;
 }
 

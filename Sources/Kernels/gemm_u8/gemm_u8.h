@@ -9,7 +9,7 @@
 #include "../common/tensors.h"
 #include "../unary_f32/unary_f32.h"
 
-enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32, KERF_Q8_MOST_ROWS = 24 };
+enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32, KERF_Q8_MOST_ROWS = 56 };
 
 /// What a tile of 32 columns needs behind the sums; columns past the last hold harmless values.
 typedef struct kerf_q8_columns {
@@ -24,6 +24,13 @@ typedef struct kerf_q8_output {
   const uint8_t *table;
 } kerf_q8_output;
 
+/// How rows of A lie in memory: piece i of a row begins offsets[i] behind the row's address and has `bytes` bytes, a
+/// multiple of 4.
+typedef struct kerf_q8_pieces {
+  int64_t count, bytes;
+  const int64_t *offsets;
+} kerf_q8_pieces;
+
 /// Micro-kernels on 16-bit operands (gemm_u8_wide.h).
 typedef struct kerf_q8_wide kerf_q8_wide;
 
@@ -34,6 +41,9 @@ typedef struct kerf_q8_isa {
   /// acc = A[rows, 4 * blocks] * B, for one or two panels, `stride` bytes apart.
   void (*tile)(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b, int64_t stride,
                int32_t *acc);
+  /// The same of rows by their addresses; NULL: rows that do not follow each other are gathered for `tile`.
+  void (*strip)(int rows, int panels, const kerf_q8_pieces *pieces, const uint8_t *const *a, const int8_t *b,
+                int64_t stride, int32_t *acc);
   /// y[r][c] = requantized (acc + init), without the table.
   void (*requantize)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
                      uint8_t *y, int64_t ldy);
@@ -57,12 +67,18 @@ typedef struct kerf_q8 kerf_q8;
 /// Fills dst[rows][ld] with rows row ..< row + rows of A in a group; ld is k rounded up to 4, the rest zero.
 typedef void (*kerf_q8_fill_fn)(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, uint8_t *dst, int64_t ld);
 
+/// Writes the addresses of rows row ..< row + rows of A in a group.
+typedef void (*kerf_q8_point_fn)(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows, const uint8_t **a);
+
 /// One product per group: y[m, group * n ...] = epilogue(A_group[m, k] * B_group[k, n]).
 struct kerf_q8 {
   int64_t m, n, k, groups;
   const uint8_t *a;  // rows in place, where k is a multiple of 4
   int64_t lda, a_group;
   kerf_q8_fill_fn fill;  // NULL: `a` is used
+  kerf_q8_point_fn point;  // for kernels with strips, instead of both: rows in `pieces`, each `footprint` bytes on
+  kerf_q8_pieces pieces;
+  int64_t footprint;
   const void *source;
   const uint8_t *packed;
   int64_t packed_group;  // bytes

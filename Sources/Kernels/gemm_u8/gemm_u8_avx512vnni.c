@@ -11,39 +11,39 @@ INLINE __m512i broadcast(const uint8_t *a) {
   return _mm512_set1_epi32(v);
 }
 
-/// `sets` independent sums per element hide the latency where there are few rows.
-INLINE void body(const int rows, const int panels, const int sets, int64_t blocks, const uint8_t *a, int64_t lda,
-                 const int8_t *b, int64_t stride, int32_t *acc) {
-  __m512i c[28];
+/// `sets` blocks of 4 k from offset k of each row, and of the panels; set s sums into its own accumulators.
+INLINE void step(const int rows, const int panels, const int sets, const uint8_t *const *r, int64_t k, const int8_t *b,
+                 int64_t stride, __m512i *c) {
   UNROLL
-  for (int i = 0; i < sets * rows * panels; i++) c[i] = _mm512_setzero_si512();
-  int64_t k = 0;
-  for (; k + sets <= blocks; k += sets) {
+  for (int s = 0; s < sets; s++) {
+    __m512i w[2];
     UNROLL
-    for (int s = 0; s < sets; s++) {
-      __m512i w[2];
+    for (int p = 0; p < panels; p++) w[p] = _mm512_loadu_si512(b + p * stride + s * 64);
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+      const __m512i x = broadcast(r[i] + k + s * 4);
       UNROLL
-      for (int p = 0; p < panels; p++) w[p] = _mm512_loadu_si512(b + p * stride + (k + s) * 64);
-      UNROLL
-      for (int r = 0; r < rows; r++) {
-        __m512i x = broadcast(a + r * lda + (k + s) * 4);
-        UNROLL
-        for (int p = 0; p < panels; p++) {
-          int i = (s * rows + r) * panels + p;
-          c[i] = _mm512_dpbusd_epi32(c[i], x, w[p]);
-        }
+      for (int p = 0; p < panels; p++) {
+        const int at = (s * rows + i) * panels + p;
+        c[at] = _mm512_dpbusd_epi32(c[at], x, w[p]);
       }
     }
   }
-  for (; k < blocks; k++) {
+}
+
+/// `sets` independent sums per element hide the latency where there are few rows.
+INLINE void body(const int rows, const int panels, const int sets, const kerf_q8_pieces *pieces,
+                 const uint8_t *const *a, const int8_t *b, int64_t stride, int32_t *acc) {
+  __m512i c[28];
+  UNROLL
+  for (int i = 0; i < sets * rows * panels; i++) c[i] = _mm512_setzero_si512();
+  for (int64_t piece = 0; piece < pieces->count; piece++) {
+    const uint8_t *r[14];
     UNROLL
-    for (int r = 0; r < rows; r++) {
-      __m512i x = broadcast(a + r * lda + k * 4);
-      UNROLL
-      for (int p = 0; p < panels; p++) {
-        c[r * panels + p] = _mm512_dpbusd_epi32(c[r * panels + p], x, _mm512_loadu_si512(b + p * stride + k * 64));
-      }
-    }
+    for (int i = 0; i < rows; i++) r[i] = a[i] + pieces->offsets[piece];
+    int64_t k = 0;
+    for (; k + 4 * sets <= pieces->bytes; k += 4 * sets, b += 64 * sets) step(rows, panels, sets, r, k, b, stride, c);
+    if (sets > 1) for (; k < pieces->bytes; k += 4, b += 64) step(rows, panels, 1, r, k, b, stride, c);
   }
   UNROLL
   for (int i = 0; i < rows * panels; i++) {
@@ -54,14 +54,14 @@ INLINE void body(const int rows, const int panels, const int sets, int64_t block
   }
 }
 
-#define CASE(r, sets)                                                     \
-  case r:                                                                 \
-    if (panels == 2) body(r, 2, sets, blocks, a, lda, b, stride, acc);    \
-    else body(r, 1, sets, blocks, a, lda, b, stride, acc);                \
+#define CASE(r, sets)                                               \
+  case r:                                                           \
+    if (panels == 2) body(r, 2, sets, pieces, a, b, stride, acc);   \
+    else body(r, 1, sets, pieces, a, b, stride, acc);               \
     break;
 
-TARGET static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t lda, const int8_t *b,
-                        int64_t stride, int32_t *acc) {
+TARGET static void strip(int rows, int panels, const kerf_q8_pieces *pieces, const uint8_t *const *a, const int8_t *b,
+                         int64_t stride, int32_t *acc) {
   switch (rows) {
     CASE(1, 8) CASE(2, 4) CASE(3, 4) CASE(4, 2) CASE(5, 2) CASE(6, 2) CASE(7, 2)
     CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1) CASE(13, 1) CASE(14, 1)
@@ -69,8 +69,66 @@ TARGET static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, 
   }
 }
 
+/// Bytes of two rows of 32 columns, or of four rows of 16, each from its own vector, within the bounds.
+INLINE __m512i bounded_codes(__m512i a, __m512i b, __m512i c, __m512i d, const kerf_q8_output *o) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+  const __m512i least = _mm512_set1_epi8((char)o->y_min), most = _mm512_set1_epi8((char)o->y_max);
+  return _mm512_min_epu8(_mm512_max_epu8(_mm512_permutexvar_epi32(order, bytes), least), most);
+}
+
+/// Masked stores take longer than whole ones.
+INLINE void store_32(uint8_t *y, __m256i codes, int columns) {
+  if (columns >= 32) _mm256_storeu_si256((__m256i *)(void *)y, codes);
+  else _mm256_mask_storeu_epi8(y, (1u << columns) - 1, codes);
+}
+
+INLINE void store_16(uint8_t *y, __m128i codes, int columns) {
+  if (columns >= 16) _mm_storeu_si128((__m128i *)(void *)y, codes);
+  else _mm_mask_storeu_epi8(y, (__mmask16)((1u << columns) - 1), codes);
+}
+
+/// Where the results of all shifts fit 32 bits: two rows at a time.
+INLINE void quick_pairs(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
+                        uint8_t *y, int64_t ldy) {
+  const kerf_quick low = kerf_load_quick(p->init, p->multiplier, p->shift, o);
+  const kerf_quick high = kerf_load_quick(p->init + 16, p->multiplier + 16, p->shift + 16, o);
+  for (int r = 0; r < rows; r += 2, acc += 2 * KERF_Q8_TILE, y += 2 * ldy) {
+    const int32_t *next = r + 1 < rows ? acc + KERF_Q8_TILE : acc;
+    const __m512i codes = bounded_codes(
+        kerf_requantize_quick(_mm512_loadu_si512(acc), &low), kerf_requantize_quick(_mm512_loadu_si512(acc + 16), &high),
+        kerf_requantize_quick(_mm512_loadu_si512(next), &low),
+        kerf_requantize_quick(_mm512_loadu_si512(next + 16), &high), o);
+    store_32(y, _mm512_castsi512_si256(codes), columns);
+    if (r + 1 < rows) store_32(y + ldy, _mm512_extracti64x4_epi64(codes, 1), columns);
+  }
+}
+
+/// The same of up to 16 columns, four rows at a time.
+INLINE void quick_fours(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
+                        uint8_t *y, int64_t ldy) {
+  const kerf_quick q = kerf_load_quick(p->init, p->multiplier, p->shift, o);
+  for (int r = 0; r < rows; r += 4, acc += 4 * KERF_Q8_TILE, y += 4 * ldy) {
+    __m512i v[4];
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+      v[i] = kerf_requantize_quick(_mm512_loadu_si512(acc + (r + i < rows ? i : 0) * KERF_Q8_TILE), &q);
+    }
+    const __m512i codes = bounded_codes(v[0], v[1], v[2], v[3], o);
+    store_16(y, _mm512_castsi512_si128(codes), columns);
+    if (r + 1 < rows) store_16(y + ldy, _mm512_extracti32x4_epi32(codes, 1), columns);
+    if (r + 2 < rows) store_16(y + 2 * ldy, _mm512_extracti32x4_epi32(codes, 2), columns);
+    if (r + 3 < rows) store_16(y + 3 * ldy, _mm512_extracti32x4_epi32(codes, 3), columns);
+  }
+}
+
 TARGET static void requantize(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
                               const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
+  if (kerf_is_quick(p->shift)) {
+    if (columns > KERF_Q8_PANEL) quick_pairs(rows, columns, acc, p, o, y, ldy);
+    else quick_fours(rows, columns, acc, p, o, y, ldy);
+    return;
+  }
   const kerf_bounds b = kerf_load_bounds(o);
   for (int at = 0; at < columns; at += 16) {
     const kerf_lanes l = kerf_load_lanes(p->init + at, p->multiplier + at, p->shift + at);
@@ -95,5 +153,5 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, tile, requantize, scale, kerf_unary_avx512, NULL, NULL};
+const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, NULL, strip, requantize, scale, kerf_unary_avx512, NULL, NULL};
 #endif

@@ -1,7 +1,8 @@
 // The blocked 8-bit product: blocks of rows that stay in the second cache, times panels of 16 columns two at a time.
 //
-// The tasks depend on the shape alone. A task that gathers its rows does so into a slot of the scratch; there are as
-// many slots as tasks can run at once.
+// The tasks depend on the shape alone. Rows of A are read where they lie, by their addresses, where the instruction set
+// has a kernel for that. Else a task gathers its rows into a slot of the scratch; there are as many slots as tasks can
+// run at once.
 #include "gemm_u8_wide.h"
 
 #include "../common/slots.h"
@@ -15,10 +16,11 @@ typedef struct plan {
   int64_t tasks, slots;
 } plan;
 
-static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups) {
+/// `footprint`: bytes of A that a row adds to those of the row before.
+static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups, int64_t footprint) {
   plan p = {.blocks = kerf_ceil_div(k, 4), .panels = kerf_ceil_div(n, KERF_Q8_PANEL)};
   p.ld = p.blocks * 4;
-  int64_t rows = kerf_min(p.ld ? BLOCK_BYTES / p.ld : MAX_BLOCK, MAX_BLOCK);
+  int64_t rows = kerf_min(footprint ? BLOCK_BYTES / footprint : MAX_BLOCK, MAX_BLOCK);
   p.rows = kerf_max(rows / TILE_ROWS * TILE_ROWS, TILE_ROWS);
   // Small products: halve the blocks until there is work for a few threads.
   while (p.rows > 2 * TILE_ROWS && kerf_ceil_div(m, p.rows) * groups < LEAST_TASKS) {
@@ -35,7 +37,7 @@ static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups) {
 }
 
 uint64_t kerf_q8_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled) {
-  const plan p = make_plan(m, n, k, groups);
+  const plan p = make_plan(m, n, k, groups, kerf_ceil_div(k, 4) * 4);
   const uint64_t bytes = filled ? (uint64_t)p.slots * kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld)) : 0;
   const uint64_t wide = kerf_q8_is_wide(m) ? kerf_q8_wide_scratch(m, n, k, groups, filled) : 0;
   return bytes > wide ? bytes : wide;
@@ -151,18 +153,29 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   const kerf_q8 *g = j->g;
   const int64_t stride = j->p.blocks * 64;
   const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + j->p.panels * 64;
-  _Alignas(64) int32_t acc[TILE_ROWS * KERF_Q8_TILE];
+  const int64_t group_rows = KERF_Q8_MOST_ROWS / j->isa->rows * j->isa->rows;
+  _Alignas(64) int32_t acc[KERF_Q8_MOST_ROWS * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
+  const uint8_t *at[MAX_BLOCK];
   int32_t sums[MAX_BLOCK];
+  const int64_t none = 0;
+  const kerf_q8_pieces whole = {1, j->p.blocks * 4, &none}, *pieces = g->point ? &g->pieces : &whole;
+  if (g->point) g->point(g, group, row, rows, at);
+  else if (j->isa->strip) for (int64_t r = 0; r < rows; r++) at[r] = a + r * lda;
   if (g->b_zero) kerf_q8_sum_rows(rows, j->p.blocks * 4, a, lda, sums);
   for (int64_t panel = first; panel < last; panel += 2) {
     const int panels = (int)kerf_min(2, last - panel);
     const int64_t column = panel * KERF_Q8_PANEL;
     const int count = (int)kerf_min(panels * KERF_Q8_PANEL, g->n - column);
     kerf_q8_load_columns(g, j->isa, group, column, count, &columns);
-    for (int64_t r = 0; r < rows; r += j->isa->rows) {
-      const int n = (int)kerf_min(j->isa->rows, rows - r);
-      j->isa->tile(n, panels, j->p.blocks, a + r * lda, lda, b + panel * stride, stride, acc);
+    for (int64_t r = 0; r < rows; r += group_rows) {
+      const int n = (int)kerf_min(group_rows, rows - r);
+      for (int t = 0; t < n; t += j->isa->rows) {
+        const int tile = (int)kerf_min(j->isa->rows, n - t);
+        int32_t *to = acc + t * KERF_Q8_TILE;
+        if (j->isa->strip) j->isa->strip(tile, panels, pieces, at + r + t, b + panel * stride, stride, to);
+        else j->isa->tile(tile, panels, j->p.blocks, a + (r + t) * lda, lda, b + panel * stride, stride, to);
+      }
       if (g->b_zero) kerf_q8_correct(g, n, sums + r, group, column, count, acc);
       kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
     }
@@ -180,7 +193,7 @@ static void run_slot(void *context, int64_t index) {
     int64_t chunk = task % p->chunks, rest = task / p->chunks;
     int64_t row = rest % p->row_tasks * p->rows, group = rest / p->row_tasks;
     int64_t rows = kerf_min(p->rows, g->m - row), first = chunk * p->chunk;
-    const uint8_t *a = g->fill ? rows_at : g->a + group * g->a_group + row * g->lda;
+    const uint8_t *a = g->fill ? rows_at : g->point ? NULL : g->a + group * g->a_group + row * g->lda;
     if (g->fill && filled != rest) g->fill(g, group, row, rows, rows_at, p->ld);
     filled = rest;
     run_block(j, group, row, rows, first, kerf_min(first + p->chunk, p->panels), a, g->fill ? p->ld : g->lda);
@@ -195,7 +208,8 @@ void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_p
     kerf_q8_run_wide(g, isa, scratch, pool);
     return;
   }
-  job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups), .scratch = scratch};
+  const int64_t footprint = g->point ? g->footprint : kerf_ceil_div(g->k, 4) * 4;
+  job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups, footprint), .scratch = scratch};
   j.slot_bytes = (int64_t)kerf_align((uint64_t)(kerf_min(j.p.rows, g->m) * j.p.ld));
   const double work = (double)g->m * (double)g->n * (double)g->k * (double)g->groups;
   kerf_parallel(kerf_pool_worth(pool, work / KERF_U8_RATE), run_slot, &j, j.p.slots);

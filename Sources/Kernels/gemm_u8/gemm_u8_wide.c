@@ -4,7 +4,7 @@
 
 #include "../common/slots.h"
 
-enum { BLOCK_BYTES = 160 << 10, MAX_BLOCK = 192, LEAST_TASKS = 8, STRIP = 8, GROUP = KERF_Q8_MOST_ROWS };
+enum { BLOCK_BYTES = 160 << 10, MAX_BLOCK = 192, LEAST_TASKS = 8, STRIP = 8, GROUP = 24 };
 
 typedef struct plan {
   int64_t blocks, panels, ld;        // blocks of 4 k; ld: elements of a widened row
