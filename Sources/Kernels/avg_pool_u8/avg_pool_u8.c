@@ -5,7 +5,7 @@
 #include "../common/variants.h"
 
 enum { INCLUDE_PAD = 10, X_ZERO, MULTIPLIER, SHIFT, Y_ZERO, Y_MIN, Y_MAX, COUNT };
-enum { BLOCK = 64, MAX_TAPS = 1 << 24, TABLE_TAPS = 16, TABLE_WORTH = 1 << 14 };
+enum { BLOCK = 64, MAX_TAPS = 1 << 24, TABLE_TAPS = 16, TABLE_WORTH = 1 << 14, LINEAR_SHIFT = 18 };
 
 int kerf_prepare_avg_pool_u8(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 1, 1, 1, COUNT));
@@ -25,9 +25,12 @@ int kerf_prepare_avg_pool_u8(const kerf_call *c, uint64_t *scratch) {
   return kerf_int(c, Y_MIN) <= kerf_int(c, Y_MAX) ? KERF_OK : KERF_BAD_ATTR;
 }
 
-/// Results for every sum of `real` values, of which `count` is the divisor.
+/// Results for every sum of `real` values, of which `count` is the divisor; where `linear`, they are the sum * factor +
+/// origin, shifted by LINEAR_SHIFT, within the bounds.
 typedef struct table {
   int64_t real, count;
+  bool linear;
+  int32_t factor, origin;
   uint8_t codes[TABLE_TAPS * 255 + 1];
 } table;
 
@@ -75,6 +78,46 @@ static uint8_t code(const job *j, int64_t sum, int64_t real, int64_t count) {
   return (uint8_t)(v < j->low ? j->low : v > j->high ? j->high : v);
 }
 
+/// The code of every sum. From one to the next the dividend grows by twice the multiplier: one division gives all.
+static void fill_codes(const job *j, table *t) {
+  const int64_t most = t->real * 255, step = 2 * j->multiplier;
+  int64_t d;
+  if (__builtin_mul_overflow(t->count, (int64_t)1 << j->shift, &d) || d >= INT64_MAX / 8) {
+    for (int64_t sum = 0; sum <= most; sum++) t->codes[sum] = code(j, sum, t->real, t->count);
+    return;
+  }
+  const int64_t first = 2 * (-t->real * j->x_zero * j->multiplier) + d, divisor = 2 * d;
+  int64_t rest = (first % divisor + divisor) % divisor, mean = (first - rest) / divisor;
+  const int64_t step_rest = step % divisor, step_mean = step / divisor;
+  for (int64_t sum = 0; sum <= most; sum++) {
+    const int64_t v = mean + j->zero;
+    t->codes[sum] = (uint8_t)(v < j->low ? j->low : v > j->high ? j->high : v);
+    rest += step_rest;
+    mean += step_mean + (rest >= divisor);
+    if (rest >= divisor) rest -= divisor;
+  }
+}
+
+KERF_INLINE uint8_t linear(const table *t, int32_t low, int32_t high, int32_t sum) {
+  const int32_t v = (sum * t->factor + t->origin) >> LINEAR_SHIFT;
+  return (uint8_t)(v < low ? low : v > high ? high : v);
+}
+
+/// Looks for a line that gives every code of the table.
+static void fit_line(const job *j, table *t) {
+  const double unit = (double)(1 << LINEAR_SHIFT);
+  const double factor = (double)j->multiplier / ((double)t->count * (double)((int64_t)1 << j->shift)) * unit;
+  const double origin = (double)(j->zero) * unit + unit / 2 - (double)(t->real * j->x_zero) * factor;
+  const int64_t most = t->real * 255;
+  if (!(factor * (double)most < 0x1p30 && origin < 0x1p30 && origin > -0x1p30)) return;
+  t->factor = (int32_t)(factor + 0.5);
+  t->origin = (int32_t)(origin < 0 ? origin - 0.5 : origin + 0.5);
+  t->linear = true;
+  for (int64_t sum = 0; sum <= most && t->linear; sum++) {
+    t->linear = linear(t, (int32_t)j->low, (int32_t)j->high, (int32_t)sum) == t->codes[sum];
+  }
+}
+
 /// Divisions take long: where many pixels have few possible sums, each is done once.
 static void fill_tables(job *j) {
   const kerf_geometry *g = &j->g;
@@ -85,13 +128,14 @@ static void fill_tables(job *j) {
     table *t = &j->table[j->tables++];
     t->real = real;
     t->count = j->include ? g->kh * g->kw : real;
-    for (int64_t sum = 0; sum <= real * 255; sum++) t->codes[sum] = code(j, sum, t->real, t->count);
+    fill_codes(j, t);
+    fit_line(j, t);
   }
 }
 
-static const uint8_t *find_table(const job *j, int64_t real, int64_t count) {
+static const table *find_table(const job *j, int64_t real, int64_t count) {
   for (int i = 0; i < j->tables; i++) {
-    if (j->table[i].real == real && j->table[i].count == count) return j->table[i].codes;
+    if (j->table[i].real == real && j->table[i].count == count) return &j->table[i];
   }
   return NULL;
 }
@@ -109,6 +153,20 @@ KERF_INLINE void sum_block(const job *j, const uint8_t *x, int64_t top, int64_t 
   }
 }
 
+/// BLOCK channels by a line; a sum of the few taps that tables are made for fits 16 bits.
+KERF_INLINE void linear_block(const job *j, const table *t, const uint8_t *x, int64_t top, int64_t left, taps rows,
+                              taps columns, uint8_t *y) {
+  const int32_t low = (int32_t)j->low, high = (int32_t)j->high;
+  uint16_t sums[BLOCK] = {0};
+  for (int64_t kh = rows.first; kh < rows.last; kh++) {
+    for (int64_t kw = columns.first; kw < columns.last; kw++) {
+      const uint8_t *at = x + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->c;
+      for (int i = 0; i < BLOCK; i++) sums[i] = (uint16_t)(sums[i] + at[i]);
+    }
+  }
+  for (int i = 0; i < BLOCK; i++) y[i] = linear(t, low, high, sums[i]);
+}
+
 KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int64_t left, uint8_t *y) {
   const kerf_geometry *g = &j->g;
   taps rows = inside(top, g->kh, g->dh, 0, j->h), columns = inside(left, g->kw, g->dw, 0, j->w);
@@ -118,7 +176,15 @@ KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int
             length(inside(left, g->kw, g->dw, -g->pl, j->w + g->pr));
   }
   uint32_t sums[BLOCK];
-  const uint8_t *codes = find_table(j, real, count);
+  const table *t = find_table(j, real, count);
+  const uint8_t *codes = t ? t->codes : NULL;
+  if (t && t->linear && j->c >= BLOCK && real > 0) {
+    for (int64_t channel = 0; channel < j->c; channel += BLOCK) {
+      const int64_t at = kerf_min(channel, j->c - BLOCK);
+      linear_block(j, t, image + at, top, left, rows, columns, y + at);
+    }
+    return;
+  }
   for (int64_t channel = 0; channel < j->c; channel += BLOCK) {
     const int n = (int)kerf_min(BLOCK, j->c - channel);
     if (real > 0) sum_block(j, image + channel, top, left, rows, columns, n, sums);

@@ -9,7 +9,7 @@
 #include "../common/tensors.h"
 #include "../unary_f32/unary_f32.h"
 
-enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32, KERF_Q8_MOST_ROWS = 56 };
+enum { KERF_Q8_PANEL = 16, KERF_Q8_TILE = 32, KERF_Q8_MOST_ROWS = 56, KERF_Q8_TOGETHER = 4 };
 
 /// What a tile of 32 columns needs behind the sums; columns past the last hold harmless values.
 typedef struct kerf_q8_columns {
@@ -31,6 +31,12 @@ typedef struct kerf_q8_pieces {
   const int64_t *offsets;
 } kerf_q8_pieces;
 
+/// What is fetched into the cache meanwhile: `step` bytes, a multiple of 64, for every KERF_Q8_TOGETHER blocks.
+typedef struct kerf_q8_next {
+  const int8_t *at;
+  int64_t step;
+} kerf_q8_next;
+
 /// Micro-kernels on 16-bit operands (gemm_u8_wide.h).
 typedef struct kerf_q8_wide kerf_q8_wide;
 
@@ -43,7 +49,7 @@ typedef struct kerf_q8_isa {
                int32_t *acc);
   /// The same of rows by their addresses; NULL: rows that do not follow each other are gathered for `tile`.
   void (*strip)(int rows, int panels, const kerf_q8_pieces *pieces, const uint8_t *const *a, const int8_t *b,
-                int64_t stride, int32_t *acc);
+                int64_t stride, kerf_q8_next next, int32_t *acc);
   /// y[r][c] = requantized (acc + init), without the table.
   void (*requantize)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
                      uint8_t *y, int64_t ldy);

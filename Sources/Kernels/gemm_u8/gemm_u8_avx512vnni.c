@@ -33,7 +33,7 @@ INLINE void step(const int rows, const int panels, const int sets, const uint8_t
 
 /// `sets` independent sums per element hide the latency where there are few rows.
 INLINE void body(const int rows, const int panels, const int sets, const kerf_q8_pieces *pieces,
-                 const uint8_t *const *a, const int8_t *b, int64_t stride, int32_t *acc) {
+                 const uint8_t *const *a, const int8_t *b, int64_t stride, kerf_q8_next next, int32_t *acc) {
   __m512i c[28];
   UNROLL
   for (int i = 0; i < sets * rows * panels; i++) c[i] = _mm512_setzero_si512();
@@ -42,6 +42,14 @@ INLINE void body(const int rows, const int panels, const int sets, const kerf_q8
     UNROLL
     for (int i = 0; i < rows; i++) r[i] = a[i] + pieces->offsets[piece];
     int64_t k = 0;
+    if (sets == 1) {
+      for (; k + 4 * KERF_Q8_TOGETHER <= pieces->bytes; k += 4 * KERF_Q8_TOGETHER, b += 64 * KERF_Q8_TOGETHER) {
+        for (int64_t i = 0; i < next.step; i += 64) _mm_prefetch((const char *)next.at + i, _MM_HINT_T1);
+        next.at += next.step;
+        UNROLL
+        for (int s = 0; s < KERF_Q8_TOGETHER; s++) step(rows, panels, 1, r, k + 4 * s, b + 64 * s, stride, c);
+      }
+    }
     for (; k + 4 * sets <= pieces->bytes; k += 4 * sets, b += 64 * sets) step(rows, panels, sets, r, k, b, stride, c);
     if (sets > 1) for (; k < pieces->bytes; k += 4, b += 64) step(rows, panels, 1, r, k, b, stride, c);
   }
@@ -54,14 +62,14 @@ INLINE void body(const int rows, const int panels, const int sets, const kerf_q8
   }
 }
 
-#define CASE(r, sets)                                               \
-  case r:                                                           \
-    if (panels == 2) body(r, 2, sets, pieces, a, b, stride, acc);   \
-    else body(r, 1, sets, pieces, a, b, stride, acc);               \
+#define CASE(r, sets)                                                     \
+  case r:                                                                 \
+    if (panels == 2) body(r, 2, sets, pieces, a, b, stride, next, acc);   \
+    else body(r, 1, sets, pieces, a, b, stride, next, acc);               \
     break;
 
 TARGET static void strip(int rows, int panels, const kerf_q8_pieces *pieces, const uint8_t *const *a, const int8_t *b,
-                         int64_t stride, int32_t *acc) {
+                         int64_t stride, kerf_q8_next next, int32_t *acc) {
   switch (rows) {
     CASE(1, 8) CASE(2, 4) CASE(3, 4) CASE(4, 2) CASE(5, 2) CASE(6, 2) CASE(7, 2)
     CASE(8, 1) CASE(9, 1) CASE(10, 1) CASE(11, 1) CASE(12, 1) CASE(13, 1) CASE(14, 1)

@@ -7,13 +7,14 @@
 
 #include "../common/slots.h"
 
-enum { BLOCK_BYTES = 128 << 10, TILE_ROWS = 14, MAX_BLOCK = 168, LEAST_TASKS = 8 };
+enum { BLOCK_BYTES = 128 << 10, CACHED_BYTES = 16 << 10, TILE_ROWS = 14, MAX_BLOCK = 168, LEAST_TASKS = 8 };
 
 typedef struct plan {
   int64_t blocks, panels, ld;  // blocks of 4 k; ld: bytes of a gathered row
   int64_t rows, row_tasks;     // rows of a task
   int64_t chunk, chunks;       // panels of a task
   int64_t tasks, slots;
+  bool fetched;  // B is too large to stay in the first cache
 } plan;
 
 /// `footprint`: bytes of A that a row adds to those of the row before.
@@ -33,6 +34,7 @@ static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups, int64_t f
   p.chunks = kerf_ceil_div(p.panels, p.chunk);
   p.tasks = p.row_tasks * p.chunks * groups;
   p.slots = kerf_min(p.tasks, KERF_SLOTS);
+  p.fetched = p.blocks * 64 > CACHED_BYTES / kerf_max(1, p.panels);
   return p;
 }
 
@@ -163,7 +165,11 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   if (g->point) g->point(g, group, row, rows, at);
   else if (j->isa->strip) for (int64_t r = 0; r < rows; r++) at[r] = a + r * lda;
   if (g->b_zero) kerf_q8_sum_rows(rows, j->p.blocks * 4, a, lda, sums);
+  // The next panels are fetched while these are multiplied, a share by each tile.
+  const int64_t tiles = kerf_ceil_div(rows, j->isa->rows), steps = kerf_max(1, j->p.blocks / KERF_Q8_TOGETHER);
+  const int64_t share = kerf_ceil_div(2 * stride, tiles * 64) * 64;
   for (int64_t panel = first; panel < last; panel += 2) {
+    kerf_q8_next next = {b + (panel + 2) * stride, j->p.fetched ? kerf_ceil_div(share, steps * 64) * 64 : 0};
     const int panels = (int)kerf_min(2, last - panel);
     const int64_t column = panel * KERF_Q8_PANEL;
     const int count = (int)kerf_min(panels * KERF_Q8_PANEL, g->n - column);
@@ -173,8 +179,9 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
       for (int t = 0; t < n; t += j->isa->rows) {
         const int tile = (int)kerf_min(j->isa->rows, n - t);
         int32_t *to = acc + t * KERF_Q8_TILE;
-        if (j->isa->strip) j->isa->strip(tile, panels, pieces, at + r + t, b + panel * stride, stride, to);
+        if (j->isa->strip) j->isa->strip(tile, panels, pieces, at + r + t, b + panel * stride, stride, next, to);
         else j->isa->tile(tile, panels, j->p.blocks, a + (r + t) * lda, lda, b + panel * stride, stride, to);
+        next.at += share;
       }
       if (g->b_zero) kerf_q8_correct(g, n, sums + r, group, column, count, acc);
       kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
