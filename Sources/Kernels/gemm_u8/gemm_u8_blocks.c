@@ -1,8 +1,7 @@
 // The blocked 8-bit product: blocks of rows that stay in the second cache, times panels of 16 columns two at a time.
 //
-// The tasks depend on the shape alone. Rows of A are read where they lie, by their addresses, where the instruction set
-// has a kernel for that. Else a task gathers its rows into a slot of the scratch; there are as many slots as tasks can
-// run at once.
+// Rows of A are read where they lie, by their addresses, where the instruction set has a kernel for that. Else a task
+// gathers its rows into a slot of the scratch; there are as many slots as tasks can run at once.
 #include "gemm_u8_wide.h"
 
 #include "../common/slots.h"
@@ -10,36 +9,60 @@
 enum { BLOCK_BYTES = 128 << 10, CACHED_BYTES = 16 << 10, TILE_ROWS = 14, MAX_BLOCK = 168, LEAST_TASKS = 8 };
 
 typedef struct plan {
-  int64_t blocks, panels, ld;  // blocks of 4 k; ld: bytes of a gathered row
-  int64_t rows, row_tasks;     // rows of a task
-  int64_t chunk, chunks;       // panels of a task
+  int64_t blocks, panels, ld;     // blocks of 4 k; ld: bytes of a gathered row
+  int64_t rows, tiles, row_tasks; // rows of a task at most; those of row task i begin at tile tiles * i / row_tasks
+  int64_t chunk, chunks;          // panels of a task
   int64_t tasks, slots;
   bool fetched;  // B is too large to stay in the first cache
 } plan;
 
-/// `footprint`: bytes of A that a row adds to those of the row before.
-static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups, int64_t footprint) {
+/// The part of a plan that depends on the caches alone. `footprint`: bytes of A that a row adds to those of the row before.
+static plan make_blocks(int64_t m, int64_t n, int64_t k, int64_t footprint) {
   plan p = {.blocks = kerf_ceil_div(k, 4), .panels = kerf_ceil_div(n, KERF_Q8_PANEL)};
   p.ld = p.blocks * 4;
-  int64_t rows = kerf_min(footprint ? BLOCK_BYTES / footprint : MAX_BLOCK, MAX_BLOCK);
+  p.tiles = kerf_ceil_div(m, TILE_ROWS);
+  const int64_t rows = kerf_min(footprint ? BLOCK_BYTES / footprint : MAX_BLOCK, MAX_BLOCK);
   p.rows = kerf_max(rows / TILE_ROWS * TILE_ROWS, TILE_ROWS);
-  // Small products: halve the blocks until there is work for a few threads.
-  while (p.rows > 2 * TILE_ROWS && kerf_ceil_div(m, p.rows) * groups < LEAST_TASKS) {
-    p.rows = p.rows / 2 / TILE_ROWS * TILE_ROWS;
-  }
-  p.row_tasks = kerf_ceil_div(m, p.rows);
-  int64_t wanted = p.row_tasks > 0 ? kerf_ceil_div(LEAST_TASKS, p.row_tasks * groups) : 1;
-  p.chunk = kerf_max(kerf_ceil_div(p.panels, wanted), 4);
-  p.chunk += p.chunk & 1;
-  p.chunks = kerf_ceil_div(p.panels, p.chunk);
-  p.tasks = p.row_tasks * p.chunks * groups;
-  p.slots = kerf_min(p.tasks, KERF_SLOTS);
   p.fetched = p.blocks * 64 > CACHED_BYTES / kerf_max(1, p.panels);
   return p;
 }
 
+/// Shares the panels out, so that there are `least` tasks, each of `fewest` panels or more.
+static void share_panels(plan *p, int64_t groups, int64_t least, int64_t fewest) {
+  p->row_tasks = kerf_ceil_div(p->tiles, p->rows / TILE_ROWS);
+  const int64_t wanted = p->row_tasks > 0 ? kerf_ceil_div(least, p->row_tasks * groups) : 1;
+  p->chunk = kerf_max(kerf_ceil_div(p->panels, wanted), fewest);
+  p->chunk += p->chunk & 1;
+  p->chunks = kerf_ceil_div(p->panels, p->chunk);
+  p->tasks = p->row_tasks * p->chunks * groups;
+}
+
+/// For rows that are gathered: each task that has other rows gathers them, so that small products have fewer rows.
+static plan plan_gathered(int64_t m, int64_t n, int64_t k, int64_t groups) {
+  plan p = make_blocks(m, n, k, kerf_ceil_div(k, 4) * 4);
+  while (p.rows > 2 * TILE_ROWS && kerf_ceil_div(m, p.rows) * groups < LEAST_TASKS) {
+    p.rows = p.rows / 2 / TILE_ROWS * TILE_ROWS;
+  }
+  share_panels(&p, groups, LEAST_TASKS, 4);
+  p.slots = kerf_min(p.tasks, KERF_SLOTS);
+  return p;
+}
+
+/// For rows that are read where they lie, on so many threads. The sums are exact, whoever makes them.
+static plan plan_placed(int64_t m, int64_t n, int64_t k, int64_t groups, int64_t footprint, int threads) {
+  plan p = make_blocks(m, n, k, footprint);
+  share_panels(&p, groups, threads > 1 ? 2 * threads : 1, 2);
+  if (threads > 1 && p.row_tasks > 1 && p.chunks * groups % threads) {
+    p.row_tasks = kerf_min(kerf_ceil_div(p.row_tasks, threads) * threads, p.tiles);
+  } else if (p.tasks < threads) {
+    p.row_tasks = kerf_min(threads, p.tiles);
+  }
+  p.tasks = p.slots = p.row_tasks * p.chunks * groups;
+  return p;
+}
+
 uint64_t kerf_q8_scratch(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled) {
-  const plan p = make_plan(m, n, k, groups, kerf_ceil_div(k, 4) * 4);
+  const plan p = plan_gathered(m, n, k, groups);
   const uint64_t bytes = filled ? (uint64_t)p.slots * kerf_align((uint64_t)(kerf_min(p.rows, m) * p.ld)) : 0;
   const uint64_t wide = kerf_q8_is_wide(m) ? kerf_q8_wide_scratch(m, n, k, groups, filled) : 0;
   return bytes > wide ? bytes : wide;
@@ -155,7 +178,9 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   const kerf_q8 *g = j->g;
   const int64_t stride = j->p.blocks * 64;
   const int8_t *b = (const int8_t *)g->packed + group * g->packed_group + j->p.panels * 64;
-  const int64_t group_rows = KERF_Q8_MOST_ROWS / j->isa->rows * j->isa->rows;
+  // Tiles of about equal height: a low last one would be slow.
+  const int64_t tiles = kerf_ceil_div(rows, j->isa->rows), height = kerf_ceil_div(rows, tiles);
+  const int64_t group_rows = KERF_Q8_MOST_ROWS / height * height;
   _Alignas(64) int32_t acc[KERF_Q8_MOST_ROWS * KERF_Q8_TILE];
   _Alignas(64) kerf_q8_columns columns;
   const uint8_t *at[MAX_BLOCK];
@@ -166,7 +191,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
   else if (j->isa->strip) for (int64_t r = 0; r < rows; r++) at[r] = a + r * lda;
   if (g->b_zero) kerf_q8_sum_rows(rows, j->p.blocks * 4, a, lda, sums);
   // The next panels are fetched while these are multiplied, a share by each tile.
-  const int64_t tiles = kerf_ceil_div(rows, j->isa->rows), steps = kerf_max(1, j->p.blocks / KERF_Q8_TOGETHER);
+  const int64_t steps = kerf_max(1, j->p.blocks / KERF_Q8_TOGETHER);
   const int64_t share = kerf_ceil_div(2 * stride, tiles * 64) * 64;
   for (int64_t panel = first; panel < last; panel += 2) {
     kerf_q8_next next = {b + (panel + 2) * stride, j->p.fetched ? kerf_ceil_div(share, steps * 64) * 64 : 0};
@@ -176,8 +201,8 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
     kerf_q8_load_columns(g, j->isa, group, column, count, &columns);
     for (int64_t r = 0; r < rows; r += group_rows) {
       const int n = (int)kerf_min(group_rows, rows - r);
-      for (int t = 0; t < n; t += j->isa->rows) {
-        const int tile = (int)kerf_min(j->isa->rows, n - t);
+      for (int t = 0; t < n; t += (int)height) {
+        const int tile = (int)kerf_min(height, n - t);
         int32_t *to = acc + t * KERF_Q8_TILE;
         if (j->isa->strip) j->isa->strip(tile, panels, pieces, at + r + t, b + panel * stride, stride, next, to);
         else j->isa->tile(tile, panels, j->p.blocks, a + (r + t) * lda, lda, b + panel * stride, stride, to);
@@ -197,9 +222,10 @@ static void run_slot(void *context, int64_t index) {
   int slot = g->fill ? kerf_take_slot(&j->taken) : 0;
   uint8_t *rows_at = g->fill ? j->scratch + slot * j->slot_bytes : NULL;
   for (int64_t task = begin; task < end; task++) {
-    int64_t chunk = task % p->chunks, rest = task / p->chunks;
-    int64_t row = rest % p->row_tasks * p->rows, group = rest / p->row_tasks;
-    int64_t rows = kerf_min(p->rows, g->m - row), first = chunk * p->chunk;
+    const int64_t chunk = task % p->chunks, rest = task / p->chunks, group = rest / p->row_tasks;
+    const int64_t row = p->tiles * (rest % p->row_tasks) / p->row_tasks * TILE_ROWS, first = chunk * p->chunk;
+    const int64_t end_row = p->tiles * (rest % p->row_tasks + 1) / p->row_tasks * TILE_ROWS;
+    const int64_t rows = kerf_min(end_row, g->m) - row;
     const uint8_t *a = g->fill ? rows_at : g->point ? NULL : g->a + group * g->a_group + row * g->lda;
     if (g->fill && filled != rest) g->fill(g, group, row, rows, rows_at, p->ld);
     filled = rest;
@@ -215,9 +241,12 @@ void kerf_q8_run(const kerf_q8 *g, const kerf_q8_isa *isa, void *scratch, kerf_p
     kerf_q8_run_wide(g, isa, scratch, pool);
     return;
   }
-  const int64_t footprint = g->point ? g->footprint : kerf_ceil_div(g->k, 4) * 4;
-  job j = {.g = g, .isa = isa, .p = make_plan(g->m, g->n, g->k, g->groups, footprint), .scratch = scratch};
-  j.slot_bytes = (int64_t)kerf_align((uint64_t)(kerf_min(j.p.rows, g->m) * j.p.ld));
   const double work = (double)g->m * (double)g->n * (double)g->k * (double)g->groups;
-  kerf_parallel(kerf_pool_worth(pool, work / KERF_U8_RATE), run_slot, &j, j.p.slots);
+  kerf_pool *team = kerf_pool_worth(pool, work / KERF_U8_RATE);
+  const int64_t footprint = g->point ? g->footprint : kerf_ceil_div(g->k, 4) * 4;
+  job j = {.g = g, .isa = isa, .scratch = scratch};
+  j.p = g->fill ? plan_gathered(g->m, g->n, g->k, g->groups)
+                : plan_placed(g->m, g->n, g->k, g->groups, footprint, kerf_pool_threads(team));
+  j.slot_bytes = (int64_t)kerf_align((uint64_t)(kerf_min(j.p.rows, g->m) * j.p.ld));
+  kerf_parallel(team, run_slot, &j, j.p.slots);
 }
