@@ -9,7 +9,7 @@ public enum Pipelines {
     let fusions = fuse(forCodes: forCodes).keepingRoundings()
     return simplify() + recover().keepingRoundings() + fusions + attention().keepingRoundings() + simplify() + fusions
       // At the end: batch normalizations have been folded, and activations fused.
-      + Pipeline(forCodes ? [SplitTransposedConv()] : []) + cleanUp()
+      + transposedConvolutions(forCodes: forCodes).keepingRoundings() + cleanUp()
   }
 
   /// Constants, shapes, no-ops and layout changes.
@@ -67,6 +67,11 @@ public enum Pipelines {
 
   /// Between the fusions: scales and transposes are then in the products, and what attention leaves can be simplified.
   public static func attention() -> Pipeline { Pipeline([RulePass(RecoverAttention())]) }
+
+  /// Transposed convolutions in a form that has faster kernels.
+  public static func transposedConvolutions(forCodes: Bool = false) -> Pipeline {
+    Pipeline([RulePass(TurnPixelConvTransposeIntoMatMul())] + (forCodes ? [SplitTransposedConv()] : []))
+  }
 
   /// What the last fusions left.
   public static func cleanUp() -> Pipeline {
