@@ -70,7 +70,7 @@ public enum Pipelines {
 
   /// Transposed convolutions in a form that has faster kernels.
   public static func transposedConvolutions(forCodes: Bool = false) -> Pipeline {
-    Pipeline([RulePass(TurnPixelConvTransposeIntoMatMul())] + (forCodes ? [SplitTransposedConv()] : []))
+    Pipeline([RulePass(TurnPixelConvTransposeIntoMatMul()), SplitTransposedConv(narrowOnly: !forCodes)])
   }
 
   /// What the last fusions left.

@@ -1,7 +1,8 @@
 import IR
 
 /// A transposed convolution becomes one convolution that computes all outputs between two inputs as channels, which
-/// DepthToSpace then spreads, so that it has kernels on 8-bit codes. With stride s and a kernel of s · t:
+/// DepthToSpace then spreads, so that it has kernels on 8-bit codes, or fills vectors that few channels alone do not. With
+/// stride s and a kernel of s · t:
 ///
 ///     ConvTranspose(x, w)  →  Slice(DepthToSpace(Conv(x, w')))
 ///
@@ -11,11 +12,14 @@ import IR
 /// "Is the deconvolution layer the same as a convolutional layer?", 2016.
 public struct SplitTransposedConv: Pass {
   public let name = "split-transposed-conv"
-  public init() {}
+  /// Leaves those that fill vectors as they are.
+  let narrowOnly: Bool
+  public init(narrowOnly: Bool = false) { self.narrowOnly = narrowOnly }
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
     for id in graph.nodeIDs() where context.mayEdit {
       guard let node = graph[id], let op = node.op as? ConvTranspose else { continue }
+      if narrowOnly, !isNarrow(op, node, graph) { continue }
       if let reason = obstacle(op, node, graph) {
         context.reject(node, reason)
         continue
@@ -24,6 +28,16 @@ public struct SplitTransposedConv: Pass {
       try plan.apply(to: node, &graph)
       try context.didEdit(graph, node.label)
     }
+  }
+
+  /// Whether its channels leave more than half of vectors of 16 empty, which those of all outputs between two inputs
+  /// together do not.
+  private func isNarrow(_ op: ConvTranspose, _ node: Node, _ graph: Graph) -> Bool {
+    guard let w = graph.constant(node.input(1)), w.rank == 4, op.group == 1 else { return false }
+    func padded(_ channels: Int) -> Int { (channels + 15) / 16 * 16 }
+    let (between, overflows) = op.window.stride(0).multipliedReportingOverflow(by: op.window.stride(1))
+    guard !overflows, between > 1, between < 1 << 16, w.shape[1] <= 8 else { return false }
+    return 2 * padded(between * w.shape[1]) <= between * padded(w.shape[1])
   }
 
   private func obstacle(_ op: ConvTranspose, _ node: Node, _ graph: Graph) -> String? {
