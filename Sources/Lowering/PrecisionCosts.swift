@@ -40,7 +40,7 @@ public struct PrecisionCosts: Sendable {
     func has(_ set: Int) -> Bool { isaMask >> UInt32(set) & 1 == 1 }
     let hasDots = has(Int(KERF_ISA_AVX512VNNI)) || has(Int(KERF_ISA_DOTPROD))
     let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
-    (product, depthwise) = hasDots ? (0.27, 1.5) : hasVectors ? (0.7, 1.7) : (1, 3)
+    (product, depthwise) = hasDots ? (0.25, 1.0) : hasVectors ? (0.7, 1.7) : (1, 3)
     hasPairs = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
   }
 

@@ -126,13 +126,14 @@ private let byteConvolutions: [ConvolutionShape] = [
 
 private let byteDepthwise: [ConvolutionShape] =
   [
-    (1, (3, 3)), (3, (3, 3)), (8, (3, 3)), (16, (3, 3)), (17, (5, 5)), (24, (3, 3)), (40, (3, 3)), (63, (1, 3)),
-    (64, (3, 3)), (65, (2, 2)), (130, (3, 3)), (300, (3, 3)),
+    (1, (3, 3)), (3, (3, 3)), (8, (3, 3)), (16, (3, 3)), (17, (5, 5)), (24, (3, 3)), (32, (3, 3)), (32, (5, 5)),
+    (40, (3, 3)), (63, (1, 3)), (64, (3, 3)), (65, (2, 2)), (72, (3, 3)), (130, (3, 3)), (300, (3, 3)),
   ].flatMap { c, kernel -> [ConvolutionShape] in
     [
       .init(h: 7, w: 9, c: c, oc: c, kernel: kernel, pads: (1, 1, 1, 1), groups: c),
       .init(n: 2, h: 8, w: 6, c: c, oc: c, kernel: kernel, stride: (2, 2), pads: (0, 1, 2, 1), groups: c),
       .init(h: 9, w: 11, c: c, oc: c, kernel: kernel, dilation: (2, 2), pads: (2, 2, 2, 2), groups: c),
+      .init(h: 6, w: 16, c: c, oc: c, kernel: kernel, stride: (1, 2), pads: (1, 2, 1, 0), groups: c),
     ]
   } + [.init(h: 3, w: 200, c: 5, oc: 5, pads: (1, 1, 1, 1), groups: 5)]
 

@@ -1,5 +1,5 @@
 // What the processor, and the operating system on it, supports.
-#include "../include/kerf_kernels.h"
+#include "internal.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -25,6 +25,17 @@ static uint32_t detect(void) {
   mask |= 1u << KERF_ISA_AVX512;
   if (c7 >> 11 & 1) mask |= 1u << KERF_ISA_AVX512VNNI;
   return mask;
+}
+
+bool kerf_has_vbmi(void) {
+  static int known;  // 0: not asked yet, 1: no, 2: yes
+  int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (!answer) {
+    uint32_t a, b, c, d;
+    const bool has = kerf_isa_supported() >> KERF_ISA_AVX512 & 1 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 1 & 1);
+    __atomic_store_n(&known, answer = has ? 2 : 1, __ATOMIC_RELAXED);
+  }
+  return answer == 2;
 }
 
 #elif defined(__aarch64__) && defined(__linux__)

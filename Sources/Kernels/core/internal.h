@@ -33,6 +33,11 @@ static inline bool kerf_product(int64_t a, int64_t b, int64_t *result) {
   return a >= 0 && b >= 0 && !__builtin_mul_overflow(a, b, result) && *result <= KERF_MAX_BYTES;
 }
 
+#if defined(__x86_64__)
+/// Whether the processor permutes bytes across 512 bits, as nearly all do that have VNNI (AVX-512 VBMI).
+bool kerf_has_vbmi(void);
+#endif
+
 /// Bytes of an element, 0 for none of the numbered types.
 int kerf_element_bytes(int32_t type);
 /// Product of dims[begin ..< end]; the tensor has passed kerf_check_tensor.

@@ -4,7 +4,7 @@
 
 #include "../common/slots.h"
 
-enum { X_ZERO = 10, TAPS_BYTES = 16 << 10, MAX_PIXELS = 64, LEAST_TASKS = 8, CHUNK = 64 };
+enum { X_ZERO = 10, TAPS_BYTES = 16 << 10, MAX_PIXELS = 128, LEAST_TASKS = 8, CHUNK = 64 };
 
 /// Scratch: a pixel of zero points, then slots with the pointers of a strip and the weights of its channels. A task is a
 /// strip of pixels, over the ends of lines, and a chunk of channels.
@@ -57,6 +57,15 @@ void kerf_dw_columns(const kerf_dw_strip *s, int64_t channel, int count, kerf_q8
   }
 }
 
+void kerf_dw_look_up(const kerf_dw_strip *s) {
+  const uint8_t *table = s->output->table;
+  if (!table) return;
+  for (int64_t i = 0; i < s->pixels; i++) {
+    uint8_t *y = s->y + i * s->channels;
+    for (int64_t c = s->first; c < s->last; c++) y[c] = table[y[c]];
+  }
+}
+
 void kerf_dw_strip_run(const kerf_dw_strip *s, kerf_dw_sum_fn sum, const kerf_q8_isa *isa) {
   enum { ROWS = 8 };
   _Alignas(64) int32_t acc[ROWS * KERF_Q8_TILE];
@@ -70,6 +79,7 @@ void kerf_dw_strip_run(const kerf_dw_strip *s, kerf_dw_sum_fn sum, const kerf_q8
       isa->requantize(rows, count, acc, &columns, s->output, s->y + pixel * s->channels + channel, s->channels);
     }
   }
+  kerf_dw_look_up(s);
 }
 
 typedef struct job {
@@ -111,14 +121,6 @@ static void fill_taps(const job *j, int64_t line, int64_t ow, int64_t n, const u
   }
 }
 
-static void look_up(const kerf_dw_strip *s, const uint8_t *table) {
-  if (!table) return;
-  for (int64_t i = 0; i < s->pixels; i++) {
-    uint8_t *y = s->y + i * s->channels;
-    for (int64_t c = s->first; c < s->last; c++) y[c] = table[y[c]];
-  }
-}
-
 /// Pointers to the taps of `n` pixels of y from `pixel` on.
 static void fill_strip(const job *j, int64_t pixel, int64_t n, const uint8_t **taps) {
   const int64_t width = j->call->outputs[0]->dims[2];
@@ -139,7 +141,8 @@ static void run_slot(void *context, int64_t index) {
   int slot = kerf_take_slot(&j->taken);
   uint8_t *memory = j->zero + p->zero_bytes + slot * p->slot_bytes;
   const uint8_t **taps = (const uint8_t **)(void *)memory;
-  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .tap_count = p->taps, .groups = p->groups, .channels = channels,
+  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .kh = j->g.kh, .kw = j->g.kw, .groups = p->groups, .channels = channels,
+                     .width = y->dims[2], .step = j->g.dw == 1 ? j->g.sw : 0,
                      .packed = j->parameters.packed,
                      .bias = j->parameters.bias, .multiplier = j->parameters.multiplier,
                      .shift = j->parameters.shift, .output = &j->parameters.output,
@@ -149,10 +152,10 @@ static void run_slot(void *context, int64_t index) {
     s.first = task % p->chunks * p->chunk;
     s.last = kerf_min(s.first + p->chunk, channels);
     s.pixels = kerf_min(p->pixels, all - pixel);
+    s.column = pixel % s.width;
     s.y = (uint8_t *)y->data + pixel * channels;
     fill_strip(j, pixel, s.pixels, taps);
     j->strip(&s);
-    look_up(&s, j->parameters.output.table);
   }
   kerf_give_slot(&j->taken, slot);
 }

@@ -10,7 +10,9 @@
 /// Some pixels of the output, and channels first ..< last of them.
 typedef struct kerf_dw_strip {
   const uint8_t *const *taps;  // [groups * 4][ld] pixels of x, or of zero points
-  int64_t ld, pixels, tap_count, groups, channels;
+  int64_t ld, pixels, kh, kw, groups, channels;
+  int64_t column, width;  // of the first pixel in its line, and of lines
+  int64_t step;           // columns of x from one pixel's window to the next; 0: windows share no columns
   int64_t first, last;  // first is a multiple of 64
   const uint8_t *packed;
   const int32_t *bias, *multiplier, *shift;
@@ -20,12 +22,15 @@ typedef struct kerf_dw_strip {
   int8_t *weights;  // room for groups * 256 bytes, 64-byte aligned
 } kerf_dw_strip;
 
+/// Computes a strip, with the table.
 typedef void (*kerf_dw_strip_fn)(const kerf_dw_strip *strip);
 /// acc[rows][32]: sums of x * w over the taps for up to 16 channels from `channel` on; `count` of them exist.
 typedef void (*kerf_dw_sum_fn)(const kerf_dw_strip *s, int64_t pixel, int rows, int64_t channel, int count,
                                int32_t *acc);
 /// A strip by a function that sums and the requantization of an instruction set.
 void kerf_dw_strip_run(const kerf_dw_strip *s, kerf_dw_sum_fn sum, const kerf_q8_isa *isa);
+/// Puts the results of a strip through the table, where there is one.
+void kerf_dw_look_up(const kerf_dw_strip *s);
 /// Parameters of `count` channels from `channel` on.
 void kerf_dw_columns(const kerf_dw_strip *s, int64_t channel, int count, kerf_q8_columns *p);
 /// The 64 bytes of a block of 16 channels and a group of taps.

@@ -107,7 +107,7 @@ INLINE void sum32(const int vectors, const kerf_dw_strip *s, const uint8_t *cons
   const __m256i *w = (const __m256i *)(const void *)s->weights;
   UNROLL
   for (int i = 0; i < 4 * vectors; i++) c[i / 4][i % 4] = _mm256_setzero_si256();
-  for (int64_t t = 0; t < s->tap_count; t += 2, taps += 2 * s->ld, w += 4) {
+  for (int64_t t = 0; t < s->kh * s->kw; t += 2, taps += 2 * s->ld, w += 4) {
     // Behind the last tap stands one with weights of zero.
     __m256i x[2][4];
     UNROLL
@@ -183,14 +183,15 @@ TARGET static void strip(const kerf_dw_strip *s) {
   if (s->channels == 8 || s->channels == 16) {
     const lanes all = {0, BLOCK / (int)s->channels, BLOCK};
     sum_lanes(s, &all);
-    return;
+  } else {
+    for (int64_t channel = s->first; channel < s->last; channel += BLOCK) {
+      // The last lanes are full as well: they do again what the ones before have done.
+      const int64_t first = kerf_max(kerf_min(channel, s->last - BLOCK), s->first);
+      const lanes at = {first, 1, (int)kerf_min(BLOCK, s->last - first)};
+      sum_lanes(s, &at);
+    }
   }
-  for (int64_t channel = s->first; channel < s->last; channel += BLOCK) {
-    // The last lanes are full as well: they do again what the ones before have done.
-    const int64_t first = kerf_max(kerf_min(channel, s->last - BLOCK), s->first);
-    const lanes at = {first, 1, (int)kerf_min(BLOCK, s->last - first)};
-    sum_lanes(s, &at);
-  }
+  kerf_dw_look_up(s);
 }
 
 int kerf_run_depthwise_u8_u8_avx2(const kerf_call *c) { return kerf_run_depthwise_u8(c, strip); }
