@@ -3,8 +3,9 @@ BUILD := .build
 KERF := $(BUILD)/release/kerf
 VENV := $(BUILD)/venv
 SHARED ?= ../shared
+FILTER ?=
 
-.PHONY: demo test build bench format docs device setup clean
+.PHONY: demo test build bench bench-kernels format docs device setup clean
 
 ## demo: build, compile the sample models, run them on real data, print one table
 demo: build $(VENV)/demo
@@ -21,6 +22,10 @@ build: setup
 ## bench: latency of the sample models; with the peers' harness beside the project, the comparison as well
 bench: build $(VENV)/demo
 	scripts/bench.sh $(KERF) $(VENV)/bin/python $(SHARED)
+
+## bench-kernels: times of the kernels of every operation, or of those whose names contain FILTER
+bench-kernels: setup
+	KERF_BENCH_KERNELS='$(FILTER)' swift test -c release -Xswiftc -enable-testing --filter KernelBenchmarks
 
 ## format: rewrite the sources in the checked-in style
 format:

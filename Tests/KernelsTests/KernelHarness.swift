@@ -141,10 +141,12 @@ struct KernelResult {
   var outputs: [TestTensor] = []
 }
 
-/// Runs one kernel of an operation on a case, all tensors and the scratch in guarded memory.
-func runKernel(
-  _ op: kerf_op, _ kernel: kerf_kernel, _ test: KernelCase, atEnd: Bool = true, pool: OpaquePointer? = nil
-) -> KernelResult {
+/// A call of an operation on a case, all tensors and the scratch in guarded memory: what `body` makes of it and of the
+/// memory of its outputs, or the code of `prepare` where that refuses.
+func withCall<Result>(
+  _ op: kerf_op, _ test: KernelCase, atEnd: Bool = true, pool: OpaquePointer? = nil,
+  _ body: (UnsafePointer<kerf_call>, [UnsafeMutableRawPointer]) -> Result
+) -> (code: Int32, result: Result?) {
   let inputs = test.inputs.map { BoundTensor($0, atEnd: atEnd, filled: true) }
   let outputs = test.outputs.enumerated().map { i, output in
     BoundTensor(output, atEnd: atEnd, filled: false, sharing: i == 0 ? test.inPlace.map { inputs[$0] } : nil)
@@ -162,21 +164,31 @@ func runKernel(
           input_count: Int32(ins.count), output_count: Int32(outs.count), attr_count: Int32(attrs.count))
         var scratchBytes: UInt64 = 0
         let code = op.prepare(&call, &scratchBytes)
-        guard code == Int32(KERF_OK) else { return KernelResult(prepareCode: code) }
+        guard code == Int32(KERF_OK) else { return (code, nil) }
         let padded = (Int(scratchBytes) + 63) / 64 * 64
         let scratch = GuardedMemory(padded, atEnd: true)
         memset(scratch.start, 0xFF, padded)
         call.scratch = scratch.start
-        let runCode = withExtendedLifetime(scratch) { kernel.run(&call) }
-        let results = zip(test.outputs, outputs).map { expected, bound in
-          TestTensor(
-            type: Int(expected.type), dims: expected.dims,
-            bytes: Array(UnsafeRawBufferPointer(start: bound.native.pointee.data, count: expected.bytes.count)))
-        }
-        return KernelResult(prepareCode: code, runCode: runCode, outputs: results)
+        return withExtendedLifetime(scratch) { (code, body(&call, outputs.map { $0.native.pointee.data })) }
       }
     }
   }
+}
+
+/// Runs one kernel of an operation on a case.
+func runKernel(
+  _ op: kerf_op, _ kernel: kerf_kernel, _ test: KernelCase, atEnd: Bool = true, pool: OpaquePointer? = nil
+) -> KernelResult {
+  let (code, result) = withCall(op, test, atEnd: atEnd, pool: pool) { call, memory in
+    let runCode = kernel.run(call)
+    let results = zip(test.outputs, memory).map { expected, start in
+      TestTensor(
+        type: Int(expected.type), dims: expected.dims,
+        bytes: Array(UnsafeRawBufferPointer(start: start, count: expected.bytes.count)))
+    }
+    return KernelResult(prepareCode: Int32(KERF_OK), runCode: runCode, outputs: results)
+  }
+  return result ?? KernelResult(prepareCode: code)
 }
 
 /// The first difference between two tensors, described, or nil.
