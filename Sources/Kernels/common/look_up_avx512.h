@@ -4,13 +4,14 @@
 
 #include "../core/internal.h"
 
+/// y[i] = table[from[i]]; y may be from.
 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi"))) static inline void kerf_look_up_vbmi(
-    uint8_t *y, int64_t n, const uint8_t table[256]) {
+    const uint8_t *from, uint8_t *y, int64_t n, const uint8_t table[256]) {
   const __m512i t0 = _mm512_loadu_si512(table), t1 = _mm512_loadu_si512(table + 64);
   const __m512i t2 = _mm512_loadu_si512(table + 128), t3 = _mm512_loadu_si512(table + 192);
   for (int64_t i = 0; i < n; i += 64) {
     const __mmask64 mask = n - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n - i)) - 1;
-    const __m512i x = _mm512_maskz_loadu_epi8(mask, y + i);
+    const __m512i x = _mm512_maskz_loadu_epi8(mask, from + i);
     const __m512i low = _mm512_permutex2var_epi8(t0, x, t1), high = _mm512_permutex2var_epi8(t2, x, t3);
     _mm512_mask_storeu_epi8(y + i, mask, _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high));
   }
@@ -21,7 +22,7 @@ static inline void kerf_look_up_rows(int64_t rows, int64_t n, uint8_t *y, int64_
   const bool vbmi = kerf_has_vbmi();
   if (ld == n) n *= rows, rows = 1;
   for (int64_t r = 0; r < rows; r++, y += ld) {
-    if (vbmi) kerf_look_up_vbmi(y, n, table);
+    if (vbmi) kerf_look_up_vbmi(y, y, n, table);
     else for (int64_t i = 0; i < n; i++) y[i] = table[y[i]];
   }
 }

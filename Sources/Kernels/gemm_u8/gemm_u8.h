@@ -56,6 +56,8 @@ typedef struct kerf_q8_isa {
   /// y[r][c] = (float)(acc + init) * scale + bias.
   void (*scale)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
   kerf_unary_fn unary;
+  /// y[r][c] = table[y[r][c]]; NULL: one by one.
+  void (*look_up)(int64_t rows, int64_t columns, uint8_t *y, int64_t ldy, const uint8_t table[256]);
   const kerf_q8_wide *wide;  // NULL: products of any size run on `tile`
   const struct kerf_q8_isa *pairs;  // for B whose pairs of products fit 16 bits; NULL: as for any other
 } kerf_q8_isa;

@@ -147,6 +147,6 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-static const kerf_q8_isa pairs = {6, 0, pairs_tile, NULL, requantize, scale, kerf_unary_avx2, NULL, NULL};
-const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, NULL, requantize, scale, kerf_unary_avx2, &kerf_q8_wide_avx2, &pairs};
+static const kerf_q8_isa pairs = {6, 0, pairs_tile, NULL, requantize, scale, kerf_unary_avx2, NULL, NULL, NULL};
+const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, NULL, requantize, scale, kerf_unary_avx2, NULL, &kerf_q8_wide_avx2, &pairs};
 #endif

@@ -1,6 +1,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "../common/look_up_avx512.h"
 #include "gemm_u8_avx512.h"
 
 KERF_NO_CONTRACT
@@ -161,5 +162,5 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, NULL, strip, requantize, scale, kerf_unary_avx512, NULL, NULL};
+const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, NULL, strip, requantize, scale, kerf_unary_avx512, kerf_look_up_rows, NULL, NULL};
 #endif

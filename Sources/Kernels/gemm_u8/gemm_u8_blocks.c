@@ -153,6 +153,10 @@ static void store_u8(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int col
   isa->requantize(rows, columns, acc, p, &g->output, y, ld);
   const uint8_t *table = g->output.table;
   if (!table) return;
+  if (isa->look_up) {
+    isa->look_up(rows, columns, y, ld, table);
+    return;
+  }
   for (int r = 0; r < rows; r++, y += ld) {
     for (int c = 0; c < columns; c++) y[c] = table[y[c]];
   }

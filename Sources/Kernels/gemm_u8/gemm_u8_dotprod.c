@@ -73,5 +73,5 @@ static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t
 #pragma GCC pop_options
 #endif
 
-const kerf_q8_isa kerf_q8_dotprod = {6, 128, tile, NULL, kerf_q8_requantize_neon, kerf_q8_scale_neon, kerf_unary_neon, NULL, NULL};
+const kerf_q8_isa kerf_q8_dotprod = {6, 128, tile, NULL, kerf_q8_requantize_neon, kerf_q8_scale_neon, kerf_unary_neon, NULL, NULL, NULL};
 #endif

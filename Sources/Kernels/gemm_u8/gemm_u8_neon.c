@@ -93,5 +93,5 @@ void kerf_q8_scale_neon(int rows, int columns, const int32_t *acc, const kerf_q8
   }
 }
 
-const kerf_q8_isa kerf_q8_neon = {2, 128, tile, NULL, kerf_q8_requantize_neon, kerf_q8_scale_neon, kerf_unary_neon, NULL, NULL};
+const kerf_q8_isa kerf_q8_neon = {2, 128, tile, NULL, kerf_q8_requantize_neon, kerf_q8_scale_neon, kerf_unary_neon, NULL, NULL, NULL};
 #endif

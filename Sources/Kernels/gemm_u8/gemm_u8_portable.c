@@ -41,5 +41,5 @@ void kerf_q8_scale_portable(int rows, int columns, const int32_t *acc, const ker
 }
 
 const kerf_q8_isa kerf_q8_portable = {
-  4, 0, tile, NULL, kerf_q8_requantize_portable, kerf_q8_scale_portable, kerf_unary_portable, NULL,
+  4, 0, tile, NULL, kerf_q8_requantize_portable, kerf_q8_scale_portable, kerf_unary_portable, NULL, NULL,
 };

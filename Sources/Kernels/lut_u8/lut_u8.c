@@ -1,5 +1,5 @@
 // LUT_U8: x u8/i8, table u8[256] -> u8/i8, by their bytes: y = table[x]. y may be x.
-#include "../common/tensors.h"
+#include "lut_u8.h"
 
 int kerf_prepare_lut_u8(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 2, 2, 1, 0));
@@ -10,13 +10,8 @@ int kerf_prepare_lut_u8(const kerf_call *c, uint64_t *scratch) {
   return kerf_same_shape(c->inputs[0], c->outputs[0]) ? KERF_OK : KERF_BAD_SHAPE;
 }
 
-typedef struct job {
-  const uint8_t *x, *table;
-  uint8_t *y;
-} job;
-
-static void look_up(void *context, int64_t begin, int64_t end) {
-  const job *j = context;
+void kerf_lut_u8_range(void *context, int64_t begin, int64_t end) {
+  const kerf_lut_u8 *j = context;
   uint8_t table[256];
   memcpy(table, j->table, sizeof table);
   const uint8_t *x = j->x;
@@ -32,8 +27,10 @@ static void look_up(void *context, int64_t begin, int64_t end) {
   for (; i < end; i++) y[i] = table[x[i]];
 }
 
-int kerf_run_lut_u8_portable(const kerf_call *c) {
-  job j = {c->inputs[0]->data, c->inputs[1]->data, c->outputs[0]->data};
-  kerf_ranges(c->pool, kerf_elements(c->outputs[0]), 65536, look_up, &j);
+int kerf_run_lut_u8(const kerf_call *c, kerf_range_fn range) {
+  kerf_lut_u8 j = {c->inputs[0]->data, c->inputs[1]->data, c->outputs[0]->data};
+  kerf_ranges(c->pool, kerf_elements(c->outputs[0]), 65536, range, &j);
   return KERF_OK;
 }
+
+int kerf_run_lut_u8_portable(const kerf_call *c) { return kerf_run_lut_u8(c, kerf_lut_u8_range); }

@@ -3,6 +3,7 @@
 // Axes that stay neighbours become one. If the last axis keeps its place, rows are copied; otherwise the two axes that
 // are contiguous in x and in y span matrices, transposed in blocks that stay in the first cache.
 #include "../common/nest.h"
+#include "../common/variants.h"
 #include "tiles.h"
 
 enum { BLOCK = 64, WOVEN = 1024 };
@@ -62,13 +63,14 @@ KERF_INLINE void tile_u64(const uint64_t *x, int64_t sx, uint64_t *y, int64_t sy
   do {                                                                 \
     const T *restrict x = (const T *)j->x + xo;                        \
     T *restrict y = (T *)j->y + yo;                                    \
+    const int64_t sx = j->sx, sy = j->sy;                              \
     if (j->j == N) {                                                   \
       for (int64_t a = 0; a < np; a++) {                               \
-        for (int b = 0; b < N; b++) y[a * N + b] = x[b * j->sx + a];   \
+        for (int b = 0; b < N; b++) y[a * N + b] = x[b * sx + a];      \
       }                                                                \
     } else {                                                           \
       for (int64_t b = 0; b < nj; b++) {                               \
-        for (int a = 0; a < N; a++) y[a * j->sy + b] = x[b * N + a];   \
+        for (int a = 0; a < N; a++) y[a * sy + b] = x[b * N + a];      \
       }                                                                \
     }                                                                  \
   } while (0)
@@ -80,7 +82,7 @@ KERF_INLINE void tile_u64(const uint64_t *x, int64_t sx, uint64_t *y, int64_t sy
     else MATRIX(T, SIDE, TILE);           \
   } while (0)
 
-static void matrix(const job *j, int64_t xo, int64_t yo, int64_t np, int64_t nj) {
+KERF_INLINE void matrix(const job *j, int64_t xo, int64_t yo, int64_t np, int64_t nj) {
   switch (j->width) {
   case 1: ANY(uint8_t, 16, kerf_tile_u8); break;
   case 2: ANY(uint16_t, 8, kerf_tile_u16); break;
@@ -97,8 +99,7 @@ static int64_t woven(const job *j) {
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static void blocks(void *context, int64_t begin, int64_t end) {
-  const job *j = context;
+KERF_INLINE void blocks(const job *j, int64_t begin, int64_t end) {
   for (int64_t unit = begin; unit < end; unit++) {
     int64_t b = unit % j->j_blocks * j->block, rest = unit / j->j_blocks;
     int64_t a = rest % j->p_blocks * j->block, xo = a + b * j->sx, yo = a * j->sy + b;
@@ -122,7 +123,7 @@ static void make_nest(const kerf_call *c, kerf_nest *nest) {
   kerf_nest_collapse(nest);
 }
 
-int kerf_run_transpose_portable(const kerf_call *c) {
+static int run(const kerf_call *c, kerf_range_fn blocks) {
   const kerf_tensor *y = c->outputs[0];
   int64_t total = kerf_elements(y);
   if (total == 0) return KERF_OK;
@@ -152,3 +153,9 @@ int kerf_run_transpose_portable(const kerf_call *c) {
   kerf_ranges(c->pool, units, (1 << 16) / mean, blocks, &j);
   return KERF_OK;
 }
+
+// Weaving bytes in threes takes shuffles of whole vectors, which plain x86-64 does not have.
+#define VARIANT(set, target)                                                                          \
+  target static void blocks_##set(void *j, int64_t begin, int64_t end) { blocks(j, begin, end); }     \
+  int kerf_run_transpose_##set(const kerf_call *c) { return run(c, blocks_##set); }
+KERF_VARIANTS(VARIANT)
