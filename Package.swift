@@ -12,6 +12,11 @@ let cxx: [CXXSetting] = [.enableWarning("all"), .treatAllWarnings(as: .error)]
   let arch = "x86_64"
 #endif
 
+// Sanitizers cannot be linked into a program that needs no other file.
+let alone: [LinkerSetting] =
+  Context.environment["KERF_SANITIZER"] == nil
+  ? [.unsafeFlags(["-Xclang-linker", "-static"], .when(configuration: .release))] : []
+
 /// A target of ours and its tests.
 func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, path: path, swiftSettings: swift)
@@ -80,8 +85,7 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary(":../embedded/\(arch)-unknown-linux-gnu/libswiftUnicodeDataTables.a"),
         .unsafeFlags(["-enable-experimental-feature", "Embedded", "-use-ld=lld"]),
-        .unsafeFlags(["-Xclang-linker", "-static"], .when(configuration: .release)),
-      ]),
+      ] + alone),
 
     .executableTarget(
       name: "KerfCLI",

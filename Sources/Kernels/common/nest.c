@@ -1,4 +1,5 @@
 #include "nest.h"
+#include "small_copy.h"
 
 void kerf_nest_start(kerf_nest *nest, const kerf_tensor *y) {
   memset(nest, 0, sizeof *nest);
@@ -139,7 +140,27 @@ static void copy_row(void *context, int64_t y, const int64_t *x, int64_t n) {
   }
 }
 
+/// Runs of `run` bytes, whose elements follow each other in x as in y; `stride` elements from one to the next in x.
+typedef struct runs {
+  const uint8_t *x;
+  uint8_t *y;
+  int64_t width, run, stride;
+} runs;
+
+static void copy_runs(void *context, int64_t y, const int64_t *x, int64_t n) {
+  const runs *r = context;
+  kerf_copy_rows(n, r->run, r->y + y * r->run, r->run, r->x + x[0] * r->width, r->stride * r->width);
+}
+
 void kerf_nest_copy(const kerf_nest *nest, kerf_pool *pool, int64_t width, const void *x, void *y) {
-  copy c = {x, y, width, nest->strides[0][nest->rank - 1]};
+  const int last = nest->rank - 1;
+  if (nest->strides[0][last] == 1 && last > 0) {
+    kerf_nest outer = *nest;
+    outer.rank = last;
+    runs r = {x, y, width, nest->dims[last] * width, nest->strides[0][last - 1]};
+    kerf_nest_run(&outer, pool, 65536 / r.run + 1, copy_runs, &r);
+    return;
+  }
+  copy c = {x, y, width, nest->strides[0][last]};
   kerf_nest_run(nest, pool, 65536 / width, copy_row, &c);
 }

@@ -40,4 +40,16 @@ KERF_INLINE void kerf_small_copy(uint8_t *to, const uint8_t *from, int64_t n) {
   }
 }
 
+/// `rows` runs of n bytes, which are `to_step` and `from_step` bytes apart. A size known here becomes moves without loops.
+KERF_INLINE void kerf_copy_rows(int64_t rows, int64_t n, uint8_t *to, int64_t to_step, const uint8_t *from,
+                                int64_t from_step) {
+#define KERF_COPY_ROWS(copy)                                                              \
+  for (int64_t r = 0; r < rows; r++, to += to_step, from += from_step) copy
+  if (n == 16) KERF_COPY_ROWS(kerf_move16(to, from));
+  else if (n == 32) KERF_COPY_ROWS(memcpy(to, from, 32));
+  else if (n == 64) KERF_COPY_ROWS(memcpy(to, from, 64));
+  else KERF_COPY_ROWS(kerf_small_copy(to, from, n));
+#undef KERF_COPY_ROWS
+}
+
 #endif

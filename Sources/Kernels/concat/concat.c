@@ -1,5 +1,6 @@
 // CONCAT: any number of inputs, any -> y; axis(i) (ONNX Concat).
 #include "../common/tensors.h"
+#include "../common/small_copy.h"
 
 int kerf_prepare_concat(const kerf_call *c, uint64_t *scratch) {
   KERF_REQUIRE(c->input_count >= 1, KERF_BAD_COUNT);
@@ -29,12 +30,12 @@ static void concat_rows(void *context, int64_t begin, int64_t end) {
   const job *j = context;
   const kerf_call *c = j->call;
   int64_t axis = c->attrs[0].i;
-  char *y = c->outputs[0]->data;
+  uint8_t *y = c->outputs[0]->data;
   for (int i = 0; i < c->input_count; i++) {
-    const char *x = c->inputs[i]->data;
+    const uint8_t *x = c->inputs[i]->data;
     int64_t run = c->inputs[i]->dims[axis] * j->inner;
     if (run == 0) continue;
-    for (int64_t r = begin; r < end; r++) memcpy(y + r * j->row, x + r * run, (size_t)run);
+    kerf_copy_rows(end - begin, run, y + begin * j->row, j->row, x + begin * run, run);
     y += run;
   }
 }
