@@ -59,6 +59,8 @@ public final class Context {
   /// `set` gives the executor an input.
   private func run(_ count: Int, _ set: (Int) throws(RuntimeError) -> Void) throws(RuntimeError) {
     hasRun = false
+    let mode = FloatMode()
+    defer { mode.restore() }
     try checkCount(count)
     for index in 0..<count { try set(index) }
     try model.checkWeights()
@@ -69,6 +71,9 @@ public final class Context {
   /// Makes the plan for these input dimensions (one list per input, empty for host values) without running.
   public func prepare(inputDims: [[Int]]) throws(RuntimeError) {
     hasRun = false
+    // Kernels compute factors here.
+    let mode = FloatMode()
+    defer { mode.restore() }
     try checkCount(inputDims.count)
     for index in inputDims.indices {
       let port = model.inputs[index]

@@ -67,6 +67,40 @@ import Testing
     #expect(nested.sum.load(ordering: .relaxed) == 4500)
   }
 
+  /// Whatever the mode of the thread that starts them.
+  @Test func threadsHaveTheFloatMode() {
+    final class Seen: Sendable {
+      let workerBegan = Atomic(false)
+      let workerMode = Atomic(UInt64.max)
+    }
+    let seen = Seen()
+    let pool = kerf_pool_create(2)
+    defer { kerf_pool_destroy(pool) }
+    let before = kerf_float_mode()
+    #if arch(x86_64)
+      kerf_set_float_mode(0x9FC0)
+    #else
+      kerf_set_float_mode(1 << 24)
+    #endif
+    // The caller's share is index 0. It ends when the worker has begun with index 1, or after ten seconds.
+    kerf_parallel(
+      pool,
+      { context, index in
+        guard let context else { return }
+        let seen = Unmanaged<Seen>.fromOpaque(context).takeUnretainedValue()
+        if index == 1 {
+          seen.workerMode.store(kerf_float_mode(), ordering: .relaxed)
+          seen.workerBegan.store(true, ordering: .releasing)
+        } else {
+          let end = ContinuousClock.now + .seconds(10)
+          while !seen.workerBegan.load(ordering: .acquiring), ContinuousClock.now < end {}
+        }
+      }, Unmanaged.passUnretained(seen).toOpaque(), 2)
+    kerf_set_float_mode(before)
+    // The low bits say what happened, not what shall.
+    #expect(seen.workerMode.load(ordering: .relaxed) & ~0x3F == UInt64(KERF_FLOAT_MODE))
+  }
+
   /// Pools that never had a job, and such that just had one, end at once.
   @Test func poolsEnd() {
     for round in 0..<200 {

@@ -11,6 +11,8 @@ import Testing
 ///     graph … (after)
 ///     rejected 'node': reason
 ///
+/// The passes of quantization get the numbers of `QuantizationSamples`.
+///
 /// `KERF_UPDATE_GOLDEN=1 swift test --filter GoldenTests` writes what the passes do now; a person reviews the difference.
 @Suite struct GoldenTests {
   static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
@@ -33,13 +35,16 @@ import Testing
     }
   }
 
-  static func run(_ pass: any Pass, _ text: String) throws -> String {
-    var graph = try Graph(parsing: text)
+  static func run(_ name: String, _ text: String) throws -> String {
+    var graph = try Graph(parsing: text, constants: QuantizationSamples.constants)
     try graph.verify()
+    let passes = try #require(
+      Pipelines.pass(named: name).map { [$0] } ?? QuantizationSamples.passes(named: name, graph),
+      "no pass is called \(name)")
     var options = PassOptions()
     options.verifiesEachEdit = true
-    let report = try Pipeline([pass]).run(on: &graph, options)
-    let rejected = report.passes[0].rejected.map { "rejected '\($0.node)': \($0.reason)\n" }
+    let report = try Pipeline(passes).run(on: &graph, options)
+    let rejected = (report.passes.last?.rejected ?? []).map { "rejected '\($0.node)': \($0.reason)\n" }
     return graph.text + rejected.joined()
   }
 
@@ -47,12 +52,11 @@ import Testing
   func passDoesWhatTheFileSays(_ file: String) throws {
     let url = Self.folder.appending(path: file)
     let name = String(file.dropLast(4))
-    let pass = try #require(Pipelines.pass(named: name), "no pass is called \(name)")
     let cases = Self.cases(try String(contentsOf: url, encoding: .utf8))
     #expect(!cases.isEmpty)
     var rewritten = ""
     for golden in cases {
-      let after = try Self.run(pass, golden.before)
+      let after = try Self.run(name, golden.before)
       rewritten += "== \(golden.title)\n\(golden.before)-->\n\(after)\n"
       if ProcessInfo.processInfo.environment["KERF_UPDATE_GOLDEN"] == nil {
         #expect(after.trimmingSuffix("\n") == golden.after.trimmingSuffix("\n"), "\(name): \(golden.title)")
@@ -64,7 +68,7 @@ import Testing
   }
 
   @Test func everyPassHasAFile() {
-    for name in Pipelines.allPasses.map(\.name) where !Self.files.contains(name + ".txt") {
+    for name in Pipelines.allPasses.map(\.name) + QuantizationSamples.names where !Self.files.contains(name + ".txt") {
       Issue.record("Golden/\(name).txt is missing")
     }
   }

@@ -121,6 +121,8 @@ static void leave(kerf_pool *p) {
 static void *work(void *argument) {
   const worker *w = argument;
   kerf_pool *p = w->pool;
+  // A new thread has the mode of the one that started it.
+  kerf_set_float_mode(KERF_FLOAT_MODE);
   for (uint32_t seen = 0;;) {
     wait_for_job(p, seen);
     seen = __atomic_load_n(&p->epoch, __ATOMIC_ACQUIRE);

@@ -110,6 +110,17 @@ const char *kerf_isa_name(int isa);
 /// is two), measured now, in some milliseconds.
 double kerf_peak_gflops(uint32_t isa_mask);
 
+// The calling thread's floating-point mode: MXCSR or FPCR. Kernels give the results that are promised of them in
+// KERF_FLOAT_MODE alone: rounding to nearest, denormals kept, no traps. Who calls them sets it and puts back what was there;
+// threads of a pool have it.
+#if defined(__x86_64__)
+#define KERF_FLOAT_MODE 0x1F80
+#else
+#define KERF_FLOAT_MODE 0
+#endif
+uint64_t kerf_float_mode(void);
+void kerf_set_float_mode(uint64_t mode);
+
 // Thread pool: short spin with yield, then sleep. One pool may be shared: a caller that finds it busy runs serially.
 kerf_pool *kerf_pool_create(int threads);  // NULL for threads <= 1 or without memory; threads start with the first job
 void kerf_pool_destroy(kerf_pool *pool);
