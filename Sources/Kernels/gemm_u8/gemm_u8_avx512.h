@@ -10,38 +10,6 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 64")
-/// The same for shifts of 32 ... 54, whose results fit 32 bits: the zero point is part of what rounds.
-typedef struct kerf_quick {
-  __m512i init, m_even, m_odd, s_even, s_odd, r_even, r_odd;
-} kerf_quick;
-
-/// Whether 32 shifts are such.
-INLINE bool kerf_is_quick(const int32_t *shift) {
-  const __m512i least = _mm512_set1_epi32(32), range = _mm512_set1_epi32(54 - 32);
-  const __m512i a = _mm512_sub_epi32(_mm512_loadu_si512(shift), least);
-  const __m512i b = _mm512_sub_epi32(_mm512_loadu_si512(shift + 16), least);
-  return (_mm512_cmpgt_epu32_mask(a, range) | _mm512_cmpgt_epu32_mask(b, range)) == 0;
-}
-
-INLINE kerf_quick kerf_load_quick(const int32_t *init, const int32_t *multiplier, const int32_t *shift,
-                                  const kerf_q8_output *o) {
-  const kerf_lanes l = kerf_load_lanes(init, multiplier, shift);
-  const __m512i zero = _mm512_set1_epi64(o->y_zero);
-  kerf_quick q = {.init = l.init, .m_even = l.m_even, .m_odd = l.m_odd, .s_even = l.s_even};
-  q.s_odd = _mm512_sub_epi64(l.s_odd, _mm512_set1_epi64(32));
-  q.r_even = _mm512_add_epi64(l.r_even, _mm512_sllv_epi64(zero, l.s_even));
-  q.r_odd = _mm512_add_epi64(l.r_odd, _mm512_sllv_epi64(zero, l.s_odd));
-  return q;
-}
-
-/// Sixteen results, not bounded yet. Those of the odd lanes are where they belong, in the upper half of 64 bits.
-INLINE __m512i kerf_requantize_quick(__m512i acc, const kerf_quick *q) {
-  acc = _mm512_add_epi32(acc, q->init);
-  const __m512i even = _mm512_add_epi64(kerf_multiply(acc, q->m_even), q->r_even);
-  const __m512i odd = _mm512_add_epi64(kerf_multiply(_mm512_srli_epi64(acc, 32), q->m_odd), q->r_odd);
-  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srav_epi64(even, q->s_even), _mm512_srav_epi64(odd, q->s_odd));
-}
-
 #endif
 
 /// Per 16 columns: the even and the odd 64-bit lanes of the parameters.
