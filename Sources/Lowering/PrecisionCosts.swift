@@ -19,7 +19,7 @@ public struct PrecisionCosts: Sendable {
 
   /// A multiply-add on codes, of products and of depthwise convolutions; and what turning a sum into a code takes.
   private let product: Double
-  private let depthwise: Double
+  private var depthwise: Double
   private static let requantize = 2.0
   /// Loading a weight that few outputs share: four bytes, or one.
   private static let floatWeight = 6.0
@@ -41,6 +41,7 @@ public struct PrecisionCosts: Sendable {
     let hasDots = has(Int(KERF_ISA_AVX512VNNI)) || has(Int(KERF_ISA_DOTPROD))
     let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
     (product, depthwise) = hasDots ? (0.25, 1.0) : hasVectors ? (0.7, 1.7) : (1, 3)
+    if has(Int(KERF_ISA_AVX512VNNI)) { depthwise = 0.3 }
     hasPairs = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
   }
 

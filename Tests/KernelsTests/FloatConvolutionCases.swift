@@ -158,6 +158,10 @@ private let winogradShapes: [(shape: ConvolutionShape, tile: Int)] = [
     .init(h: 2, w: 2, c: 4, oc: 4, kernel: (7, 7), pads: (3, 3, 3, 3), groups: 4),
     .init(h: 1, w: 1, c: 4, oc: 4, kernel: (3, 3), pads: (4, 4, 4, 4), groups: 4),
     .init(h: 3, w: 3, c: 7, oc: 7, kernel: (1, 1), stride: (2, 2), groups: 7),
+    // Padding as wide as a window allows that keeps a column inside, and wider.
+    .init(h: 3, w: 1, c: 20, oc: 20, pads: (1, 2, 1, 2), groups: 20),
+    .init(h: 4, w: 2, c: 18, oc: 18, kernel: (5, 5), stride: (1, 2), pads: (2, 4, 2, 4), groups: 18),
+    .init(h: 4, w: 9, c: 18, oc: 18, pads: (1, 3, 1, 3), groups: 18),
   ]
   return shapes.enumerated().map { index, s in
     convolutionCase(

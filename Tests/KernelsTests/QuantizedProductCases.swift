@@ -135,7 +135,19 @@ private let byteDepthwise: [ConvolutionShape] =
       .init(h: 9, w: 11, c: c, oc: c, kernel: kernel, dilation: (2, 2), pads: (2, 2, 2, 2), groups: c),
       .init(h: 6, w: 16, c: c, oc: c, kernel: kernel, stride: (1, 2), pads: (1, 2, 1, 0), groups: c),
     ]
-  } + [.init(h: 3, w: 200, c: 5, oc: 5, pads: (1, 1, 1, 1), groups: 5)]
+  } + [
+    .init(h: 3, w: 200, c: 5, oc: 5, pads: (1, 1, 1, 1), groups: 5),
+    // Several strips of lines, several segments of a line, and a last block of few channels.
+    .init(h: 45, w: 11, c: 64, oc: 64, pads: (1, 1, 1, 1), groups: 64),
+    .init(h: 3, w: 150, c: 70, oc: 70, pads: (1, 1, 1, 1), groups: 70),
+    .init(h: 30, w: 61, c: 16, oc: 16, stride: (2, 2), pads: (1, 1, 1, 1), groups: 16),
+    .init(h: 23, w: 70, c: 8, oc: 8, stride: (3, 3), pads: (1, 1, 1, 1), groups: 8),
+    // One line; five and eight lines of x for two of y; windows that lie in the padding altogether.
+    .init(h: 1, w: 40, c: 32, oc: 32, kernel: (1, 3), pads: (0, 1, 0, 1), groups: 32),
+    .init(h: 10, w: 9, c: 48, oc: 48, kernel: (4, 4), pads: (1, 1, 2, 2), groups: 48),
+    .init(h: 12, w: 12, c: 20, oc: 20, kernel: (7, 7), pads: (3, 3, 3, 3), groups: 20),
+    .init(h: 4, w: 2, c: 32, oc: 32, pads: (4, 5, 4, 5), groups: 32),
+  ]
 
 private struct Convolution {
   var shape: ConvolutionShape

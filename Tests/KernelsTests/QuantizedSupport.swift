@@ -10,15 +10,16 @@ struct Requantization {
   var high: Int
   var table: [UInt8]?
 
-  /// `near`: factors as layers have them, whose shifts are 32…54.
+  /// `near`: factors as layers have them, whose shifts are 32…54 or 33…54.
   init(_ n: Int, _ random: inout TestRandom, table: Bool, near: Bool = false) {
     bias = (0..<n).map { _ in Int32(random.int(-100_000...100_000)) }
     multiplier = (0..<n).map { _ in Int32(random.int(0...Int(Int32.max))) }
     shift = (0..<n).map { _ in Int32(random.int(28...50)) }
     if n > 3 { (shift[0], shift[1], multiplier[2]) = (1, 62, 0) }
     if near {
-      shift = (0..<n).map { _ in Int32(random.int(32...42)) }
-      if n > 3 { (shift[0], shift[1]) = (32, 54) }
+      let least = random.int(32...33)
+      shift = (0..<n).map { _ in Int32(random.int(least...42)) }
+      if n > 3 { (shift[0], shift[1]) = (Int32(least), 54) }
     }
     zero = random.int(0...255)
     let bounds = [random.int(0...255), random.int(0...255)].sorted()

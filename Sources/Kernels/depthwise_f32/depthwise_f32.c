@@ -13,7 +13,8 @@ void kerf_pack_depthwise_f32(int64_t c, int64_t kh, int64_t kw, const float *w, 
 
 enum {
   FEW = 4,                  // pixels of a span that is not worth it
-  CHUNK_FLOATS = 16 * 1024,  // of input rows under a window
+  CHUNK_FLOATS = 6 * 1024,  // of input rows under a window
+  WIDE_FLOATS = 16 * 1024,
 };
 
 typedef struct job {
@@ -128,12 +129,15 @@ static void run_row(void *context, int64_t line) {
 }
 
 /// Whether the windows are those of the `line` kernels.
-static bool is_line(const kerf_geometry *g) { return (g->kw == 3 || g->kw == 5) && g->sw <= 2 && g->dw == 1; }
+static bool is_line(const kerf_geometry *g) {
+  return (g->kw == 3 || g->kw == 5) && g->sw <= 2 && g->dw == 1 && g->pl < g->kw && g->pr < g->kw;
+}
 
 /// Channels that are taken through all rows before the next ones, so that the rows of a window stay in the first-level
-/// cache.
+/// cache; of wide rows some more, because lines of few channels are fetched late.
 static int64_t chunk_of(const job *j) {
-  const int64_t panels = CHUNK_FLOATS / kerf_max(1, KERF_PANEL * j->g.kh * j->w);
+  const int64_t panel = kerf_max(1, KERF_PANEL * j->g.kh * j->w);
+  const int64_t panels = kerf_max(CHUNK_FLOATS / panel, kerf_min(WIDE_FLOATS / panel, 3));
   return kerf_min(j->c, KERF_PANEL * kerf_max(1, panels));
 }
 

@@ -21,7 +21,8 @@ typedef struct kerf_depthwise_span {
 
 enum { KERF_DEPTHWISE_MOST = 8 };
 
-/// At most 8 neighbouring output pixels of all channels, for windows of 3 or 5 columns without dilation, 1 or 2 apart.
+/// At most 8 neighbouring output pixels of all channels, for windows of 3 or 5 columns without dilation, 1 or 2 apart, of
+/// which each has a column inside the image.
 typedef struct kerf_depthwise_line {
   const float *x;       // the image row of the first tap that lies inside, column 0
   int64_t column;       // of the first window's first tap; may be negative

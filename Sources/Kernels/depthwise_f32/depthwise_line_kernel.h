@@ -8,13 +8,16 @@ V vf load_lane(const int full, const float *p, int n) { return full ? vload(p) :
 /// `pixels` outputs of one vector of channels, `n` of which exist unless `full`.
 V void line_sums(const int kw, const int step, const int pixels, const int full, const kerf_depthwise_line *s,
                  const float *x, const float *w, int n, vf *sum) {
+  const int columns = (pixels - 1) * step + kw;
   for (int64_t r = 0; r < s->rows; r++, x += s->tap_row, w += kw * KERF_PANEL) {
     vf weight[MOST_COLUMNS];
     KERF_UNROLL
     for (int t = 0; t < kw; t++) weight[t] = vload(w + t * KERF_PANEL);
     KERF_UNROLL
-    for (int c = 0; c < (pixels - 1) * step + kw; c++) {
-      if (c < s->begin || c >= s->end) continue;
+    for (int c = 0; c < columns; c++) {
+      // Padding is narrower than a window: columns between need no test.
+      if (c < kw - 1 && c < s->begin) continue;
+      if (c >= columns - (kw - 1) && c >= s->end) continue;
       const vf v = load_lane(full, x + (s->column + c) * s->pixel, n);
       KERF_UNROLL
       for (int t = 0; t < kw; t++)

@@ -3,6 +3,7 @@
 #include "depthwise_u8.h"
 
 #include "../common/slots.h"
+#include "depthwise_u8_lines.h"
 
 enum { X_ZERO = 10, TAPS_BYTES = 16 << 10, MAX_PIXELS = 128, LEAST_TASKS = 8, CHUNK = 64 };
 
@@ -42,7 +43,9 @@ int kerf_prepare_depthwise_u8_u8(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_packed(c->inputs[1], kerf_pack_depthwise_s8_size(x->dims[3], g.kh, g.kw)));
   KERF_TRY(kerf_q8_check_zeros(c, X_ZERO, 4));
   plan p = make_plan(y, &g);
-  *scratch = (uint64_t)(p.zero_bytes + p.slots * p.slot_bytes);
+  // Which kernel will run is not known here.
+  const uint64_t strips = (uint64_t)(p.zero_bytes + p.slots * p.slot_bytes), lines = kerf_dw_lines_scratch(x, y, &g);
+  *scratch = strips > lines ? strips : lines;
   return kerf_q8_check_requantization(c, 2, x->dims[3]);
 }
 
@@ -141,8 +144,7 @@ static void run_slot(void *context, int64_t index) {
   int slot = kerf_take_slot(&j->taken);
   uint8_t *memory = j->zero + p->zero_bytes + slot * p->slot_bytes;
   const uint8_t **taps = (const uint8_t **)(void *)memory;
-  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .kh = j->g.kh, .kw = j->g.kw, .groups = p->groups, .channels = channels,
-                     .width = y->dims[2], .step = j->g.dw == 1 ? j->g.sw : 0,
+  kerf_dw_strip s = {.taps = taps, .ld = p->pixels, .tap_count = p->taps, .groups = p->groups, .channels = channels,
                      .packed = j->parameters.packed,
                      .bias = j->parameters.bias, .multiplier = j->parameters.multiplier,
                      .shift = j->parameters.shift, .output = &j->parameters.output,
@@ -152,12 +154,17 @@ static void run_slot(void *context, int64_t index) {
     s.first = task % p->chunks * p->chunk;
     s.last = kerf_min(s.first + p->chunk, channels);
     s.pixels = kerf_min(p->pixels, all - pixel);
-    s.column = pixel % s.width;
     s.y = (uint8_t *)y->data + pixel * channels;
     fill_strip(j, pixel, s.pixels, taps);
     j->strip(&s);
   }
   kerf_give_slot(&j->taken, slot);
+}
+
+void kerf_dw_read_parameters(const kerf_call *c, kerf_q8 *parameters) {
+  parameters->x_zero = (int32_t)kerf_int(c, X_ZERO);
+  parameters->packed = c->inputs[1]->data;
+  kerf_q8_read_requantization(c, 2, X_ZERO + 1, parameters);
 }
 
 int kerf_run_depthwise_u8(const kerf_call *c, kerf_dw_strip_fn strip) {
@@ -166,9 +173,7 @@ int kerf_run_depthwise_u8(const kerf_call *c, kerf_dw_strip_fn strip) {
   job j = {.call = c, .strip = strip, .zero = c->scratch};
   (void)kerf_read_geometry(c, 0, &j.g);
   j.p = make_plan(y, &j.g);
-  j.parameters.x_zero = (int32_t)kerf_int(c, X_ZERO);
-  j.parameters.packed = c->inputs[1]->data;
-  kerf_q8_read_requantization(c, 2, X_ZERO + 1, &j.parameters);
+  kerf_dw_read_parameters(c, &j.parameters);
   memset(j.zero, j.parameters.x_zero, (size_t)j.p.zero_bytes);
   const double work = (double)kerf_elements(y) * (double)(j.p.taps + 4);
   kerf_parallel(kerf_pool_worth(c->pool, work / 25), run_slot, &j, j.p.slots);

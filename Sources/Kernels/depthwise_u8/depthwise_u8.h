@@ -10,9 +10,7 @@
 /// Some pixels of the output, and channels first ..< last of them.
 typedef struct kerf_dw_strip {
   const uint8_t *const *taps;  // [groups * 4][ld] pixels of x, or of zero points
-  int64_t ld, pixels, kh, kw, groups, channels;
-  int64_t column, width;  // of the first pixel in its line, and of lines
-  int64_t step;           // columns of x from one pixel's window to the next; 0: windows share no columns
+  int64_t ld, pixels, tap_count, groups, channels;
   int64_t first, last;  // first is a multiple of 64
   const uint8_t *packed;
   const int32_t *bias, *multiplier, *shift;
@@ -38,6 +36,8 @@ static inline const int8_t *kerf_dw_weights(const kerf_dw_strip *s, int64_t bloc
   return (const int8_t *)s->packed + kerf_ceil_div(s->channels, 16) * 64 + (block * s->groups + group) * 64;
 }
 
+/// Packed weights, zero point of x and requantization of a call.
+void kerf_dw_read_parameters(const kerf_call *call, kerf_q8 *parameters);
 int kerf_run_depthwise_u8(const kerf_call *call, kerf_dw_strip_fn strip);
 
 #endif

@@ -107,7 +107,7 @@ INLINE void sum32(const int vectors, const kerf_dw_strip *s, const uint8_t *cons
   const __m256i *w = (const __m256i *)(const void *)s->weights;
   UNROLL
   for (int i = 0; i < 4 * vectors; i++) c[i / 4][i % 4] = _mm256_setzero_si256();
-  for (int64_t t = 0; t < s->kh * s->kw; t += 2, taps += 2 * s->ld, w += 4) {
+  for (int64_t t = 0; t < s->tap_count; t += 2, taps += 2 * s->ld, w += 4) {
     // Behind the last tap stands one with weights of zero.
     __m256i x[2][4];
     UNROLL
