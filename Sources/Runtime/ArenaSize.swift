@@ -18,6 +18,6 @@ public enum ArenaSize {
     for (index, port) in program.inputs.enumerated() where program.slots[Int(port.slot)].storage == .input {
       for dim in inputDims[index] { key.append(Int64(dim)) }
     }
-    return try Plan(unit, key: key, pool: nil, limit: .max).arenaBytes
+    return try Plan(unit, key: key, pool: nil, limit: .max, policy: BandPolicy()).arenaBytes
   }
 }

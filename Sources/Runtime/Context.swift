@@ -9,6 +9,7 @@ public struct ContextOptions: Sendable {
   /// Plans kept for different input shapes, at least 1.
   public var planLimit = 8
   public var cancel: CancelFlag?
+  public var bands = BandPolicy()
 
   public init() {}
 }
@@ -27,7 +28,7 @@ public final class Context {
     state = RunState(
       memory: MemoryBudget(limit: options.memoryLimit ?? csystem_physical_memory()),
       cancel: options.cancel ?? CancelFlag(), pool: model.pool, provider: model.provider,
-      planLimit: max(1, options.planLimit))
+      planLimit: max(1, options.planLimit), bands: options.bands)
     executor = Executor(model.unit, state)
   }
 

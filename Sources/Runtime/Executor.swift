@@ -11,14 +11,23 @@ final class RunState {
   /// Monotonic nanoseconds, 0 for none.
   var deadline: UInt64 = 0
   let planLimit: Int
+  let bands: BandPolicy
 
-  init(memory: MemoryBudget, cancel: CancelFlag, pool: ThreadPool?, provider: HostProvider?, planLimit: Int) {
+  init(
+    memory: MemoryBudget, cancel: CancelFlag, pool: ThreadPool?, provider: HostProvider?, planLimit: Int,
+    bands: BandPolicy
+  ) {
     self.memory = memory
     self.cancel = cancel
     self.pool = pool
     self.provider = provider
     self.planLimit = planLimit
+    self.bands = bands
   }
+
+  /// Whether the run was cancelled or its time is over.
+  @inline(__always)
+  var isOver: Bool { cancel.isCancelled || deadline != 0 && csystem_now() >= deadline }
 
   @inline(__always)
   func check() throws(RuntimeError) {
@@ -80,16 +89,64 @@ final class Executor {
     let plan = try selectPlan()
     try bind(plan)
     try late(plan, time: -1)
-    if isProfiling { return try runMeasured(plan) }
-    for index in unit.kinds.indices { try step(index, plan) }
+    if isProfiling { nanoseconds = [UInt64](repeating: 0, count: unit.kinds.count) }
+    var next = 0
+    for steps in plan.bands {
+      try runSteps(next..<steps.first, plan)
+      try runBands(steps, plan)
+      next = steps.last + 1
+    }
+    try runSteps(next..<unit.kinds.count, plan)
   }
 
-  private func runMeasured(_ plan: Plan) throws(RuntimeError) {
-    nanoseconds = [UInt64](repeating: 0, count: unit.kinds.count)
-    for index in unit.kinds.indices {
-      let begin = csystem_now()
+  @inline(__always)
+  private func runSteps(_ range: Range<Int>, _ plan: Plan) throws(RuntimeError) {
+    for index in range {
+      let begin = isProfiling ? csystem_now() : 0
       try step(index, plan)
-      nanoseconds[index] = csystem_now() - begin
+      if isProfiling { nanoseconds[index] = csystem_now() - begin }
+    }
+  }
+
+  /// Steps that go band by band; threads take regions of the images.
+  private func runBands(_ steps: BandedSteps, _ plan: Plan) throws(RuntimeError) {
+    let count = steps.last - steps.first + 1
+    let begin = isProfiling ? csystem_now() : 0
+    var times = [UInt64](repeating: 0, count: isProfiling ? steps.slots * count : 0)
+    var failure: (step: Int, code: Int32) = (0, Int32(KERF_OK))
+    withUnsafeTemporaryAllocation(of: (step: Int, code: Int32).self, capacity: steps.slots) { failures in
+      failures.initialize(repeating: (0, Int32(KERF_OK)))
+      times.withUnsafeMutableBufferPointer { times in
+        guard let first = failures.baseAddress else { return }
+        var run = BandedSteps.Run(
+          steps: steps, plan: plan, state: state, failures: first, nanoseconds: isProfiling ? times.baseAddress : nil)
+        withUnsafeMutablePointer(to: &run) { pointer in
+          kerf_parallel(
+            state.pool?.pool,
+            { context, slot in
+              guard let run = context?.assumingMemoryBound(to: BandedSteps.Run.self).pointee else { return }
+              run.steps.run(Int(slot), run)
+            }, pointer, Int64(steps.slots))
+        }
+      }
+      for one in failures where one.code != KERF_OK { failure = one }
+    }
+    try state.check()
+    if failure.code != KERF_OK { throw plan.failure(failure.step, failure.code) }
+    if isProfiling { share(csystem_now() - begin, times, steps) }
+  }
+
+  /// Gives each step its share of the time of all, in proportion to what its calls took on all threads.
+  private func share(_ nanoseconds: UInt64, _ times: [UInt64], _ steps: BandedSteps) {
+    let count = steps.last - steps.first + 1
+    var sums = [UInt64](repeating: 0, count: count)
+    var total: UInt64 = 1
+    for (position, time) in times.enumerated() {
+      sums[position % count] += time
+      total += time
+    }
+    for number in sums.indices {
+      self.nanoseconds[steps.first + number] = UInt64(Double(nanoseconds) * Double(sums[number]) / Double(total))
     }
   }
 
@@ -131,7 +188,7 @@ final class Executor {
       var copy = tensor
       withUnsafeMutablePointer(to: &copy) { for axis in 0..<Int($0.pointee.rank) { key.append($0.dims[axis]) } }
     }
-    let made = try Plan(unit, key: key, pool: state.pool?.pool, limit: state.memory.limit)
+    let made = try Plan(unit, key: key, pool: state.pool?.pool, limit: state.memory.limit, policy: state.bands)
     if plans.count >= state.planLimit { plans.removeFirst() }
     plans.append(made)
     plan = made

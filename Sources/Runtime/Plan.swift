@@ -18,6 +18,8 @@ final class Plan {
   /// Per step: scratch bytes of planned kernels.
   private(set) var scratchBytes: [UInt64]
   private var scratchOffsets: [UInt64]
+  /// Steps that run band by band, in their order.
+  private(set) var bands: [BandedSteps] = []
   /// Per slot: offset in the arena of planned roots, or `.max`.
   private var offsets: [UInt64]
   private(set) var arenaBytes: UInt64 = 0
@@ -26,7 +28,9 @@ final class Plan {
   /// The arena that the data pointers are made for.
   private var boundArena: UnsafeMutableRawPointer?
 
-  init(_ unit: LoadedProgram, key: [Int64], pool: OpaquePointer?, limit: UInt64) throws(RuntimeError) {
+  init(
+    _ unit: LoadedProgram, key: [Int64], pool: OpaquePointer?, limit: UInt64, policy: BandPolicy
+  ) throws(RuntimeError) {
     self.unit = unit
     self.key = key
     let program = unit.program
@@ -53,6 +57,7 @@ final class Plan {
     try describeSlots()
     makeCalls(pool)
     try prepareCalls()
+    makeBands(policy, pool)
     try placeSlots(limit)
   }
 
@@ -202,6 +207,17 @@ final class Plan {
     return bytes
   }
 
+  /// Cuts steps into bands where that keeps large tensors in the cache.
+  private func makeBands(_ policy: BandPolicy, _ pool: OpaquePointer?) {
+    let planner = BandPlanner(plan: self, policy: policy)
+    for chain in planner.chains() {
+      guard let steps = BandedSteps(planner, chain, pool: pool), steps.prepare(self) else { continue }
+      bands.append(steps)
+      for index in steps.first...steps.last { scratchBytes[index] = 0 }
+      scratchBytes[steps.first] = steps.scratchBytes * UInt64(steps.slots)
+    }
+  }
+
   // MARK: Memory
 
   private func placeSlots(_ limit: UInt64) throws(RuntimeError) {
@@ -220,6 +236,7 @@ final class Plan {
     for (index, bytes) in scratchBytes.enumerated() {
       intervals.append(MemoryInterval(bytes: bytes, first: Int32(index), last: Int32(index)))
     }
+    for steps in bands { keep(steps, owner, &intervals) }
     guard let layout = MemoryPlanner.place(intervals, limit: limit) else {
       throw .memory("the arena of this model needs more than the limit of \(limit) bytes with these inputs")
     }
@@ -229,13 +246,39 @@ final class Plan {
     arenaLowerBound = MemoryPlanner.lowerBound(intervals)
   }
 
+  /// What steps in bands read and write is needed as long as any of them runs; between them there are buffers of rows.
+  private func keep(_ steps: BandedSteps, _ owner: [Int32], _ intervals: inout [MemoryInterval]) {
+    let first = Int32(steps.first)
+    let last = Int32(steps.last)
+    for index in intervals.indices where intervals[index].first <= last && intervals[index].last >= first {
+      intervals[index].first = min(intervals[index].first, first)
+      intervals[index].last = max(intervals[index].last, last)
+    }
+    for (number, bytes) in steps.bufferBytes.enumerated() {
+      let output = Int(unit.program.steps[steps.first + number].outputs[0])
+      intervals[Int(owner[output])].bytes = bytes * UInt64(steps.slots)
+    }
+  }
+
+  /// Whether the output of a step may lie where one of its inputs does, as far as bands are concerned: rows of what the
+  /// first step of a chain reads are needed after the last has written some.
+  private func bandsAllow(_ index: Int, over root: Int32) -> Bool {
+    guard let steps = bands.first(where: { $0.first <= index && index <= $0.last }) else { return true }
+    guard index == steps.last else { return false }
+    let read = unit.program.steps[steps.first].inputs.filter { $0 >= 0 }.map { unit.analysis.root[Int($0)] }
+    let between = unit.program.steps[steps.first..<steps.last].map { unit.analysis.root[Int($0.outputs[0])] }
+    return !read.contains(root) && !between.contains(root)
+  }
+
   /// Joins the interval of an output to that of the input it takes over, when both have the same size.
   private func shareInPlace(_ owner: inout [Int32], _ intervals: inout [MemoryInterval]) {
     for (index, root) in unit.inPlace.enumerated() where root >= 0 {
       let output = Int(unit.program.steps[index].outputs[0])
       let from = Int(owner[output])
       let to = Int(owner[Int(root)])
-      guard from >= 0, to >= 0, intervals[from].bytes == intervals[to].bytes, intervals[to].last == index else {
+      guard from >= 0, to >= 0, intervals[from].bytes == intervals[to].bytes, intervals[to].last == index,
+        bandsAllow(index, over: root)
+      else {
         continue
       }
       intervals[to].last = intervals[from].last

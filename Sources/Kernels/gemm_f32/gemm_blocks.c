@@ -3,7 +3,7 @@
 #include "gemm_f32.h"
 
 enum {
-  ROW_STEP = 42,             // a multiple of every tile's rows
+  ROW_STEP = 30,             // a multiple of every tile's rows
   DEPTH = 512,               // k of a chunk, when k is split
   DEPTH_WHOLE = 768,         // up to here k is not split
   BLOCK_FLOATS = 64 * 1024,  // of A that a task works on, so that it stays in the second-level cache

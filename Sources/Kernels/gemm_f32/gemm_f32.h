@@ -7,7 +7,7 @@
 #include "../core/internal.h"
 #include "../unary_f32/unary_f32.h"
 
-enum { KERF_PANEL = 16, KERF_TILE_ROWS = 14, KERF_TILE_COLUMNS = 32 };
+enum { KERF_PANEL = 16, KERF_TILE_ROWS = 10, KERF_TILE_COLUMNS = 32 };
 
 /// What happens to a sum before it is stored.
 typedef struct kerf_epilogue {

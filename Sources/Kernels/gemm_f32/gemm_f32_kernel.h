@@ -2,7 +2,7 @@
 #include "gemm_f32.h"
 
 #if VW == 16
-enum { ROWS = 14, PANELS = 2 };
+enum { ROWS = 10, PANELS = 2 };
 #elif defined(__aarch64__) || VW == 8
 enum { ROWS = 6, PANELS = 1 };
 #else
@@ -73,9 +73,8 @@ V void tile_body(const int rows, const int nv, int64_t k, const float *a, int64_
 #define KERF_CASES_MID
 #endif
 #if VW == 16
-#define KERF_CASES_LARGE                                                                                   \
-  KERF_CASE(7, tile_body) KERF_CASE(8, tile_body) KERF_CASE(9, tile_body) KERF_CASE(10, tile_body)         \
-  KERF_CASE(11, tile_body) KERF_CASE(12, tile_body) KERF_CASE(13, tile_body) KERF_CASE(14, tile_body)
+#define KERF_CASES_LARGE \
+  KERF_CASE(7, tile_body) KERF_CASE(8, tile_body) KERF_CASE(9, tile_body) KERF_CASE(10, tile_body)
 #else
 #define KERF_CASES_LARGE
 #endif

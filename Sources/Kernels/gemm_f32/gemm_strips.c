@@ -5,12 +5,11 @@
 
 enum {
   ROW_STEP = 6,               // rows of a tile on most instruction sets
-  ROW_STEPS = 42,             // a multiple of every tile's rows
-  DEPTH_WHOLE = 640,         // up to here the depth is not split
+  ROW_STEPS = 30,             // a multiple of every tile's rows
   CHUNK = 512,                // depth of a chunk, where it is
   CACHED_FLOATS = 48 * 1024,  // of B that stays in the second-level cache while strips go by
   BLOCK_FLOATS = 104 * 1024,  // of a chunk of A that does while panels of B go by
-  MOST_ROWS = 252,            // of a task: its addresses take memory too
+  MOST_ROWS = 240,            // of a task: its addresses take memory too
   WIDE_COLUMNS = 128,         // of a task whose depth has chunks: so many sums wait
   TASKS = 16,                 // wanted
 };
@@ -37,7 +36,7 @@ static int64_t rows_that_stay(int64_t floats) {
 
 /// The whole depth, unless too few rows of it stay in the cache; then chunks of about equal depth.
 static chunks split(const kerf_strips *s) {
-  if (s->m <= 2 * rows_that_stay(s->footprint)) return (chunks){s->segments, 1, s->k, 1};
+  if (s->m <= 5 * rows_that_stay(s->footprint)) return (chunks){s->segments, 1, s->k, 1};
   const int64_t parts = kerf_ceil_div(s->k, CHUNK);
   if (parts > 1) {
     const int64_t k = round_up(kerf_ceil_div(s->k, parts), KERF_PANEL);

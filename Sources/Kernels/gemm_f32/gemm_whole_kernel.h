@@ -122,8 +122,7 @@ V void whole_tile(const int rows, const int nv, const kerf_whole *w, const float
 #define KERF_WHOLE(r) \
   case r: whole_tile(r, nv, w, b, y, residual, columns, column); break;
 #if VW == 16
-#define KERF_WHOLE_LARGE                                                                                      \
-  KERF_WHOLE(7) KERF_WHOLE(8) KERF_WHOLE(9) KERF_WHOLE(10) KERF_WHOLE(11) KERF_WHOLE(12) KERF_WHOLE(13) KERF_WHOLE(14)
+#define KERF_WHOLE_LARGE KERF_WHOLE(7) KERF_WHOLE(8) KERF_WHOLE(9) KERF_WHOLE(10)
 #else
 #define KERF_WHOLE_LARGE
 #endif
