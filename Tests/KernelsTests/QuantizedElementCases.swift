@@ -92,8 +92,10 @@ private func bounded(_ v: Int64, _ low: Int, _ high: Int) -> UInt8 { UInt8(min(m
 
 @Sendable func addBytesCases() -> [KernelCase] {
   var random = TestRandom(95)
-  let counts = [0, 1, 15, 33, 1000, 70_001]
-  let sizes: [(Int, Int)] = [(1 << 20, 20), (Int(Int32.max), 31), (-77_777, 12), (1 << 30, 62), (3, 1)]
+  let counts = [0, 1, 15, 33, 64, 191, 1000, 70_001]
+  let sizes: [(Int, Int)] = [
+    (1 << 20, 20), (Int(Int32.max), 31), (-77_777, 12), (1 << 30, 62), (3, 1), (32767, 15), (-32767, 14), (20_000, 22),
+  ]
   return counts.flatMap { n in
     sizes.map { multiplier, shift in
       let a = random.bytes(n)

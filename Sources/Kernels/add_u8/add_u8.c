@@ -1,9 +1,11 @@
 // ADD_U8: a, b u8 (same shape) -> u8; a_zero a_multiplier b_zero b_multiplier shift y_zero y_min y_max (QLinearAdd):
 // y = clamp((((a - a_zero) * a_multiplier + (b - b_zero) * b_multiplier + 2^(shift-1)) >> shift) + y_zero).
 //
-// Where the sum fits 32 bits (multipliers up to about 2^21) it is computed in 32, else by two tables of 64-bit terms:
-// the same results. y may be a or b.
-#include "../common/tensors.h"
+// Where multipliers fit 16 bits the products of a pair are summed by one instruction, where the sum fits 32 bits
+// (multipliers up to about 2^21) it is computed in 32, else by two tables of 64-bit terms: the same results. y may be a
+// or b.
+#include "add_u8.h"
+
 #include "../common/variants.h"
 
 enum { A_ZERO, A_MULTIPLIER, B_ZERO, B_MULTIPLIER, SHIFT, Y_ZERO, Y_MIN, Y_MAX, COUNT, PIECE = 256 };
@@ -22,15 +24,7 @@ int kerf_prepare_add_u8(const kerf_call *c, uint64_t *scratch) {
   return kerf_int(c, Y_MIN) <= kerf_int(c, Y_MAX) ? KERF_OK : KERF_BAD_ATTR;
 }
 
-typedef struct job {
-  const uint8_t *a, *b;
-  uint8_t *y;
-  int32_t ma, mb, constant, shift, zero, low, high;  // constant: zero points and rounding
-  bool narrow;
-  int64_t terms_a[256], terms_b[256];
-} job;
-
-KERF_INLINE void add_narrow(const job *j, int64_t begin, int64_t end) {
+KERF_INLINE void add_narrow(const kerf_add_u8 *j, int64_t begin, int64_t end) {
   const int32_t ma = j->ma, mb = j->mb, constant = j->constant, shift = j->shift;
   const int32_t zero = j->zero, low = j->low, high = j->high;
   const uint8_t *a = j->a, *b = j->b;
@@ -50,7 +44,8 @@ KERF_INLINE void add_narrow(const job *j, int64_t begin, int64_t end) {
   }
 }
 
-static void add_wide(const job *j, int64_t begin, int64_t end) {
+static void wide(void *context, int64_t begin, int64_t end) {
+  const kerf_add_u8 *j = context;
   for (int64_t i = begin; i < end; i++) {
     int64_t v = ((j->terms_a[j->a[i]] + j->terms_b[j->b[i]]) >> j->shift) + j->zero;
     j->y[i] = (uint8_t)(v < j->low ? j->low : v > j->high ? j->high : v);
@@ -59,17 +54,18 @@ static void add_wide(const job *j, int64_t begin, int64_t end) {
 
 static int64_t magnitude(int64_t v) { return v < 0 ? -v : v; }
 
-static int run(const kerf_call *c, kerf_range_fn narrow, kerf_range_fn wide) {
-  job j = {.a = c->inputs[0]->data, .b = c->inputs[1]->data, .y = c->outputs[0]->data};
-  int64_t ma = kerf_int(c, A_MULTIPLIER), mb = kerf_int(c, B_MULTIPLIER), za = kerf_int(c, A_ZERO);
-  int64_t zb = kerf_int(c, B_ZERO), half = (int64_t)1 << (kerf_int(c, SHIFT) - 1);
+int kerf_run_add_u8(const kerf_call *c, kerf_range_fn narrow, kerf_range_fn pairs) {
+  kerf_add_u8 j = {.a = c->inputs[0]->data, .b = c->inputs[1]->data, .y = c->outputs[0]->data};
+  const int64_t ma = kerf_int(c, A_MULTIPLIER), mb = kerf_int(c, B_MULTIPLIER), za = kerf_int(c, A_ZERO);
+  const int64_t zb = kerf_int(c, B_ZERO), half = (int64_t)1 << (kerf_int(c, SHIFT) - 1);
   j.shift = (int32_t)kerf_int(c, SHIFT);
   j.zero = (int32_t)kerf_int(c, Y_ZERO);
   j.low = (int32_t)kerf_int(c, Y_MIN);
   j.high = (int32_t)kerf_int(c, Y_MAX);
-  // Bounds every partial sum of the 32-bit form, in whichever order it is computed.
-  j.narrow = j.shift <= 30 && 510 * (magnitude(ma) + magnitude(mb)) + half < INT32_MAX;
-  if (j.narrow) {
+  // Bounds every partial sum of the 32-bit forms, in whichever order it is computed.
+  const int64_t most = 510 * (magnitude(ma) + magnitude(mb)) + half;
+  const bool is_narrow = j.shift <= 30 && most < INT32_MAX;
+  if (is_narrow) {
     j.ma = (int32_t)ma;
     j.mb = (int32_t)mb;
     j.constant = (int32_t)(half - za * ma - zb * mb);
@@ -79,13 +75,16 @@ static int run(const kerf_call *c, kerf_range_fn narrow, kerf_range_fn wide) {
       j.terms_b[i] = (i - zb) * mb;
     }
   }
-  kerf_ranges(c->pool, kerf_elements(c->outputs[0]), 65536, j.narrow ? narrow : wide, &j);
+  const bool is_pair = is_narrow && magnitude(ma) <= INT16_MAX && magnitude(mb) <= INT16_MAX &&
+                       most + ((int64_t)j.zero << j.shift) < INT32_MAX;
+  kerf_ranges(c->pool, kerf_elements(c->outputs[0]), 65536, is_pair ? pairs : is_narrow ? narrow : wide, &j);
   return KERF_OK;
 }
 
-static void range_wide(void *j, int64_t begin, int64_t end) { add_wide(j, begin, end); }
-
-#define VARIANT(set, target)                                                                         \
-  target static void range_##set(void *j, int64_t begin, int64_t end) { add_narrow(j, begin, end); } \
-  int kerf_run_add_u8_##set(const kerf_call *c) { return run(c, range_##set, range_wide); }
+#define VARIANT(set, target) \
+  target void kerf_add_u8_narrow_##set(void *j, int64_t begin, int64_t end) { add_narrow(j, begin, end); }
 KERF_VARIANTS(VARIANT)
+
+int kerf_run_add_u8_portable(const kerf_call *c) {
+  return kerf_run_add_u8(c, kerf_add_u8_narrow_portable, kerf_add_u8_narrow_portable);
+}

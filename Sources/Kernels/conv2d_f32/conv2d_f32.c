@@ -64,28 +64,42 @@ static void point_edge(const conv *v, const float *image, int64_t ih, int64_t iw
     }
 }
 
-/// The same for a window that lies inside; across: pieces of a row of the filter.
-static inline void point_inside(const conv *v, const float *line, int64_t across, int64_t step, const float **at) {
-  const int64_t down = v->g.dh * v->pw * v->c, right = v->g.dw * v->c;
+/// The same for `count` windows side by side that lie inside, the first at `line`; across: pieces of a row of the
+/// filter.
+static inline void point_inside(const conv *v, const float *line, int64_t count, int64_t across, int64_t step,
+                                const float **at) {
+  const int64_t down = v->g.dh * v->pw * v->c, right = v->g.dw * v->c, next = v->g.sw * v->c;
   for (int64_t r = 0; r < v->g.kh; r++, line += down)
-    for (int64_t t = 0; t < across; t++, at += step) *at = line + t * right;
+    for (int64_t t = 0; t < across; t++, at += step) {
+      const float *first = line + t * right;
+      for (int64_t i = 0; i < count; i++) at[i] = first + i * next;
+    }
 }
 
-/// Addresses of the pieces of rows row ..< row + rows.
+/// Addresses of the pieces of rows row ..< row + rows, by runs of windows of one line.
 static void point(const void *source, int64_t row, int64_t rows, int64_t step, const float **a) {
   const conv *v = source;
   const kerf_geometry *g = &v->g;
   const int64_t top = v->is_copied ? 0 : g->pt, left = v->is_copied ? 0 : g->pl;
   const int64_t last_row = v->ph - (g->kh - 1) * g->dh, last_column = v->pw - (g->kw - 1) * g->dw;
   int64_t image = row / (v->oh * v->ow), oh = row / v->ow % v->oh, ow = row % v->ow;
-  for (int64_t i = 0; i < rows; i++) {
-    const int64_t ih = oh * g->sh - top, iw = ow * g->sw - left;
-    const float *x = v->x + image * v->ph * v->pw * v->c, *line = x + (ih * v->pw + iw) * v->c;
-    if (v->rows) point_inside(v, line, 1, step, a + i);
-    else if (ih >= 0 && iw >= 0 && ih < last_row && iw < last_column) point_inside(v, line, g->kw, step, a + i);
-    else point_edge(v, x, ih, iw, step, a + i);
-    if (++ow < v->ow) continue;
-    ow = 0;
+  while (rows > 0) {
+    const int64_t run = kerf_min(rows, v->ow - ow), ih = oh * g->sh - top;
+    const float *x = v->x + image * v->ph * v->pw * v->c;
+    // Windows first ..< end of the line lie inside; where pieces are rows, all do.
+    const bool inside = v->rows || (ih >= 0 && ih < last_row);
+    const int64_t first = v->rows ? ow : kerf_max(ow, kerf_ceil_div(left, g->sw));
+    const int64_t end = v->rows ? ow + run : kerf_min(ow + run, kerf_ceil_div(kerf_max(0, last_column + left), g->sw));
+    for (int64_t i = ow; i < ow + run; i++) {
+      const int64_t iw = i * g->sw - left, count = inside && i >= first ? end - i : 0;
+      if (count > 0) {
+        point_inside(v, x + (ih * v->pw + iw) * v->c, count, v->rows ? 1 : g->kw, step, a + (i - ow));
+        i += count - 1;
+      } else {
+        point_edge(v, x, ih, iw, step, a + (i - ow));
+      }
+    }
+    a += run, rows -= run, ow = 0;
     if (++oh == v->oh) oh = 0, image++;
   }
 }

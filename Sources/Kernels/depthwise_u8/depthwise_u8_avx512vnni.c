@@ -128,13 +128,6 @@ INLINE void prepare_columns(const block *b, const uint8_t *const *line, int64_t 
   }
 }
 
-/// The odd 32-bit lanes of both: those of `even` moved down.
-INLINE __m512i odd_lanes(__m512i even, __m512i odd) {
-  // In assembler: clang makes two shuffles of the intrinsic.
-  __asm__("vmovshdup %1, %0 %{%2%}" : "+v"(odd) : "v"(even), "Yk"((__mmask16)0x5555));
-  return odd;
-}
-
 /// Requantizes sums of vector q; what comes out is bounded by packing it to bytes.
 INLINE void requantize(const int count, const parameters *p, const int q, const bool quick, const kerf_bounds *bounds,
                        __m512i *acc) {
@@ -149,7 +142,7 @@ INLINE void requantize(const int count, const parameters *p, const int q, const 
     } else {
       // The upper halves of the products: rounded and shifted by what is left, all 16 at once.
       const __m512i low = _mm512_mul_epi32(acc[i], even), high = _mm512_mul_epi32(_mm512_srli_epi64(acc[i], 32), odd);
-      acc[i] = _mm512_srav_epi32(_mm512_add_epi32(odd_lanes(low, high), round), down);
+      acc[i] = _mm512_srav_epi32(_mm512_add_epi32(kerf_odd_lanes(low, high), round), down);
     }
   }
 }

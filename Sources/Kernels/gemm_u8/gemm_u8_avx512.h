@@ -54,14 +54,15 @@ INLINE __m512i kerf_requantize_lanes(__m512i acc, const kerf_lanes *l, const ker
   return _mm512_add_epi32(_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32)), b->zero);
 }
 
-/// The same for shifts of 32 ... 54, whose results fit 32 bits: the zero point is part of what rounds.
+/// The same for shifts of 33 ... 54, whose results fit 32 bits: what rounds leaves the lower half of the product alone, so
+/// that the upper suffices, and the zero point is part of it.
 typedef struct kerf_quick {
-  __m512i init, m_even, m_odd, s_even, s_odd, r_even, r_odd;
+  __m512i init, m_even, m_odd, round, down;
 } kerf_quick;
 
 /// Whether 32 shifts are such.
 INLINE bool kerf_is_quick(const int32_t *shift) {
-  const __m512i least = _mm512_set1_epi32(32), range = _mm512_set1_epi32(54 - 32);
+  const __m512i least = _mm512_set1_epi32(33), range = _mm512_set1_epi32(54 - 33);
   const __m512i a = _mm512_sub_epi32(_mm512_loadu_si512(shift), least);
   const __m512i b = _mm512_sub_epi32(_mm512_loadu_si512(shift + 16), least);
   return (_mm512_cmpgt_epu32_mask(a, range) | _mm512_cmpgt_epu32_mask(b, range)) == 0;
@@ -69,21 +70,26 @@ INLINE bool kerf_is_quick(const int32_t *shift) {
 
 INLINE kerf_quick kerf_load_quick(const int32_t *init, const int32_t *multiplier, const int32_t *shift,
                                   const kerf_q8_output *o) {
-  const kerf_lanes l = kerf_load_lanes(init, multiplier, shift);
-  const __m512i zero = _mm512_set1_epi64(o->y_zero);
-  kerf_quick q = {.init = l.init, .m_even = l.m_even, .m_odd = l.m_odd, .s_even = l.s_even};
-  q.s_odd = _mm512_sub_epi64(l.s_odd, _mm512_set1_epi64(32));
-  q.r_even = _mm512_add_epi64(l.r_even, _mm512_sllv_epi64(zero, l.s_even));
-  q.r_odd = _mm512_add_epi64(l.r_odd, _mm512_sllv_epi64(zero, l.s_odd));
+  const __m512i one = _mm512_set1_epi32(1), zero = _mm512_set1_epi32(o->y_zero);
+  kerf_quick q = {.init = _mm512_loadu_si512(init), .m_even = _mm512_loadu_si512(multiplier)};
+  q.m_odd = _mm512_srli_epi64(q.m_even, 32);
+  q.down = _mm512_sub_epi32(_mm512_loadu_si512(shift), _mm512_set1_epi32(32));
+  q.round = _mm512_add_epi32(_mm512_sllv_epi32(one, _mm512_sub_epi32(q.down, one)), _mm512_sllv_epi32(zero, q.down));
   return q;
 }
 
-/// Sixteen results, not bounded yet. Those of the odd lanes are where they belong, in the upper half of 64 bits.
+/// The odd 32-bit lanes of both: those of `even` moved down.
+INLINE __m512i kerf_odd_lanes(__m512i even, __m512i odd) {
+  // In assembler: clang makes two shuffles of the intrinsic.
+  __asm__("vmovshdup %1, %0 %{%2%}" : "+v"(odd) : "v"(even), "Yk"((__mmask16)0x5555));
+  return odd;
+}
+
+/// Sixteen results, not bounded yet. Upper halves of the products of even lanes move down beside those of the odd ones.
 INLINE __m512i kerf_requantize_quick(__m512i acc, const kerf_quick *q) {
   acc = _mm512_add_epi32(acc, q->init);
-  const __m512i even = _mm512_add_epi64(kerf_multiply(acc, q->m_even), q->r_even);
-  const __m512i odd = _mm512_add_epi64(kerf_multiply(_mm512_srli_epi64(acc, 32), q->m_odd), q->r_odd);
-  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srav_epi64(even, q->s_even), _mm512_srav_epi64(odd, q->s_odd));
+  const __m512i even = kerf_multiply(acc, q->m_even), odd = kerf_multiply(_mm512_srli_epi64(acc, 32), q->m_odd);
+  return _mm512_srav_epi32(_mm512_add_epi32(kerf_odd_lanes(even, odd), q->round), q->down);
 }
 
 #endif

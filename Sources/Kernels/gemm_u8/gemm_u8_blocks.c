@@ -89,7 +89,7 @@ void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t grou
       p->init[c] = (int32_t)((uint32_t)p->init[c] + (uint32_t)g->bias[at + c]);
       p->multiplier[c] = g->multiplier[at + c];
     }
-    for (int c = 0; c < KERF_Q8_TILE; c++) p->shift[c] = c < columns ? kerf_q8_shift(g->shift[at + c]) : 32;
+    for (int c = 0; c < KERF_Q8_TILE; c++) p->shift[c] = c < columns ? kerf_q8_shift(g->shift[at + c]) : 33;
   } else if (g->y_f32) {
     memcpy(p->scale, g->scale + at, (size_t)columns * sizeof(float));
     if (g->bias_f32) memcpy(p->bias, g->bias_f32 + at, (size_t)columns * sizeof(float));

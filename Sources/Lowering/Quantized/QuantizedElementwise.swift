@@ -21,8 +21,9 @@ extension LoweringCatalog {
     }
     let (fa, fb) = (a.parameters.scale / y.parameters.scale, b.parameters.scale / y.parameters.scale)
     guard let larger = FixedPoint(max(fa, fb)) else { return false }
-    // 20 bits are exact enough for sums of two bytes, and let the kernel compute in 32.
-    let shift = larger.shift > 11 ? larger.shift - 11 : larger.shift
+    // 15 bits are exact enough for sums of two bytes, and let the kernel multiply in 16.
+    let isAtTheEnd = larger.multiplier >> 16 == 0x7fff
+    let shift = larger.shift > 17 ? larger.shift - (isAtTheEnd ? 17 : 16) : larger.shift
     let unit = Double(sign: .plus, exponent: Int(shift), significand: 1)
     let attributes: [Step.Attribute] = [
       .int(a.parameters.zero), .int(Int((fa * unit).rounded())), .int(b.parameters.zero),
