@@ -163,13 +163,14 @@ struct BandPlanner {
     plan.tensors + Int(plan.unit.program.steps[chain.first + number].inputs[chain.inputs[number]])
   }
 
-  /// Rows of the last output whose band, with what it needs of all tensors before, fits the cache; 0 where that would be
-  /// too few for the kernels to work well.
+  /// Rows of the last output whose band, with what it needs of all tensors before, fits the cache; 0 where not
+  /// even one comes near it.
   private func rowsOfBand(_ chain: Chain) -> Int64 {
     let last = plan.tensors + Int(plan.unit.program.steps[chain.last].outputs[0])
     var rows: Int64 = 0
     while rows < last.dims[1], bytesOfBand(chain, rows + 1, last) <= policy.bandBytes { rows += 1 }
-    return rows >= 2 ? rows : 0
+    // Very wide images: one row, where that is not far too much.
+    return rows == 0 && bytesOfBand(chain, 1, last) <= 2 * policy.bandBytes ? 1 : rows
   }
 
   private func bytesOfBand(_ chain: Chain, _ rows: Int64, _ last: UnsafeMutablePointer<kerf_tensor>) -> UInt64 {
