@@ -5,7 +5,7 @@
 #include "../common/variants.h"
 
 enum { INCLUDE_PAD = 10, X_ZERO, MULTIPLIER, SHIFT, Y_ZERO, Y_MIN, Y_MAX, COUNT };
-enum { BLOCK = 64, MAX_TAPS = 1 << 24, TABLE_TAPS = 16, TABLE_WORTH = 1 << 14, LINEAR_SHIFT = 18 };
+enum { BLOCK = 64, MAX_TAPS = 1 << 24, TABLE_TAPS = 16, TABLE_WORTH = 1 << 14, LINEAR_SHIFT = 22 };
 
 int kerf_prepare_avg_pool_u8(const kerf_call *c, uint64_t *scratch) {
   KERF_TRY(kerf_check_plain(c, 1, 1, 1, COUNT));
@@ -103,19 +103,30 @@ KERF_INLINE uint8_t linear(const table *t, int32_t low, int32_t high, int32_t su
   return (uint8_t)(v < low ? low : v > high ? high : v);
 }
 
-/// Looks for a line that gives every code of the table.
+/// Looks for a line of this slope that gives every code of the table: each bounds the origin from below and above, those
+/// at the bounds of codes on one side alone.
+static bool fit_origin(const job *j, table *t, int64_t factor) {
+  const int64_t unit = (int64_t)1 << LINEAR_SHIFT, most = t->real * 255;
+  int64_t least = -INT32_MAX, end = INT32_MAX;
+  for (int64_t sum = 0; sum <= most; sum++) {
+    const int64_t code = t->codes[sum];
+    if (code > j->low) least = kerf_max(least, code * unit - sum * factor);
+    if (code < j->high) end = kerf_min(end, (code + 1) * unit - sum * factor);
+  }
+  if (factor < 0 || least >= end) return false;
+  const int64_t origin = least + (end - least) / 2, last = most * factor + origin;
+  if (last > INT32_MAX || most * factor > INT32_MAX) return false;
+  t->factor = (int32_t)factor;
+  t->origin = (int32_t)origin;
+  return true;
+}
+
 static void fit_line(const job *j, table *t) {
   const double unit = (double)(1 << LINEAR_SHIFT);
   const double factor = (double)j->multiplier / ((double)t->count * (double)((int64_t)1 << j->shift)) * unit;
-  const double origin = (double)(j->zero) * unit + unit / 2 - (double)(t->real * j->x_zero) * factor;
-  const int64_t most = t->real * 255;
-  if (!(factor * (double)most < 0x1p30 && origin < 0x1p30 && origin > -0x1p30)) return;
-  t->factor = (int32_t)(factor + 0.5);
-  t->origin = (int32_t)(origin < 0 ? origin - 0.5 : origin + 0.5);
-  t->linear = true;
-  for (int64_t sum = 0; sum <= most && t->linear; sum++) {
-    t->linear = linear(t, (int32_t)j->low, (int32_t)j->high, (int32_t)sum) == t->codes[sum];
-  }
+  if (!(factor < 0x1p30)) return;
+  const int64_t nearest = (int64_t)(factor + 0.5), other = (double)nearest > factor ? nearest - 1 : nearest + 1;
+  t->linear = fit_origin(j, t, nearest) || fit_origin(j, t, other);
 }
 
 /// Divisions take long: where many pixels have few possible sums, each is done once.
