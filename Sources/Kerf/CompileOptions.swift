@@ -65,6 +65,12 @@ public struct CompileOptions: Sendable {
   public var measuringSeconds = 3.0
   /// Shapes for inputs that the model leaves open.
   public var inputShapes: [(name: String, shape: [Int])] = []
+  /// Folder that external data is confined to; nil is the model's own.
+  public var externalRoot: String?
+  /// Accept external data files that have more than one hard link, as stores without duplicates have.
+  public var allowsHardLinks = false
+  /// What a model file may ask for, by the names of `Compiler.importLimitNames`.
+  public var importLimits: [(name: String, value: Int)] = []
   /// Numbers, or bounds, for symbolic dimensions.
   public var dimensions: [(name: String, range: ClosedRange<Int>)] = []
   public var quantize: QuantizeMode?

@@ -53,6 +53,15 @@ public enum Compiler {
     return compiled
   }
 
+  /// What a model file may ask for: limits that `CompileOptions.importLimits` can set.
+  public static var importLimitNames: [String] { ImportLimits.names }
+
+  /// What keeps a limit from being set, if anything.
+  public static func problem(withLimit name: String, _ value: Int) -> String? {
+    var limits = ImportLimits()
+    return limits.set(name, to: value)
+  }
+
   /// The graph of a model file, with shapes and dimensions set as the options say, and `adjust` on top of that.
   static func importModel(
     _ path: String, _ options: CompileOptions, adjust: (inout ImportOptions) -> Void = { _ in }
@@ -64,6 +73,11 @@ public enum Compiler {
       settings.dimensions.append((name, range.lowerBound))
     }
     settings.expandedOperators = options.expandedOperators
+    settings.externalRoot = options.externalRoot
+    settings.allowsHardLinks = options.allowsHardLinks
+    for (name, value) in options.importLimits {
+      if let problem = settings.limits.set(name, to: value) { throw KerfError(problem) }
+    }
     do throws(ImportError) {
       return try ONNX.importModel(path: path, options: settings)
     } catch {

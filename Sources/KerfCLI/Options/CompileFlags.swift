@@ -5,7 +5,7 @@ import Kerf
 extension Kerf.Target: ExpressibleByArgument {}
 extension QuantizeMode: ExpressibleByArgument {}
 
-/// `--input-shape` and `--dim`.
+/// `--input-shape` and `--dim`, and what a model file may reach and ask for.
 struct ShapeOptions: ParsableArguments {
   @Option(
     name: .customLong("input-shape"),
@@ -21,7 +21,10 @@ struct ShapeOptions: ParsableArguments {
     transform: DimensionRange.init(argument:))
   var dimensions: [DimensionRange] = []
 
+  @OptionGroup var importing: ImportFlags
+
   func apply(to options: inout CompileOptions) {
+    importing.apply(to: &options)
     options.inputShapes = inputShapes.map { ($0.name, $0.shape) }
     options.dimensions = dimensions.map { ($0.name, $0.range) }
   }
