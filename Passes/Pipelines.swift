@@ -98,6 +98,8 @@ public enum Pipelines {
       RoundWeights(plan, rounded),
       QuantizeRecurrent(plan),
       QuantizeStatic(plan, ranges: ranges),
+      // Where its operands have codes now.
+      QuantizeAttention(plan),
       // Products that share a table have left it.
       QuantizeTables(plan),
       // Movement between two layers on codes moves the codes.

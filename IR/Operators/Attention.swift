@@ -26,6 +26,7 @@ public struct Attention: Operator {
     .int("qk_matmul_output_mode", \.scoreOutput, in: 0...3),
     .int("left_window_size", \.leftWindow, in: -1...Int(Int32.max)),
     .int("right_window_size", \.rightWindow, in: -1...Int(Int32.max)),
+    .flag("coded", \.isCoded, isInternal: true),
   ]
   public var isCausal = false
   public var queryHeads: Int?
@@ -37,6 +38,8 @@ public struct Attention: Operator {
   public var scoreOutput = 0
   public var leftWindow = -1
   public var rightWindow = -1
+  /// Probabilities are codes of 8 bits over their sum, values codes of 8 bits with a scale per head and column.
+  public var isCoded = false
   public init() {}
 
   public func inferTypes(_ context: InferenceContext) throws(Diagnostic) -> [ValueType] {
@@ -266,7 +269,7 @@ private struct AttentionWork {
     let factor = roundedAs(q.type, [scale])[0]
     self.q = roundedAs(q.type, q.wide(Double.self).map { $0 * factor })
     self.k = roundedAs(k.type, k.wide(Double.self).map { $0 * factor })
-    self.v = v.wide(Double.self)
+    self.v = op.isCoded ? AttentionWork.coded(v) : v.wide(Double.self)
     (queryHeads, group, length) = (q.shape[1], max(q.shape[1] / max(k.shape[1], 1), 1), q.shape[2])
     (total, size, valueSize) = (k.shape[2], k.shape[3], v.shape[3])
   }
@@ -304,6 +307,40 @@ private struct AttentionWork {
   private func softmax(_ x: [Double]) -> [Double] {
     let top = x.reduce(-Double.infinity) { maximumOrNaN($0, $1) }
     if top == -.infinity { return x.map { _ in 0 } }
-    return softmaxInSteps(x, precision)
+    return op.isCoded ? coded(x, top) : softmaxInSteps(x, precision)
   }
+
+  /// 64 steps halve a code; what is 65535 steps below the top has none left.
+  private func coded(_ x: [Double], _ top: Double) -> [Double] {
+    let codes = x.map { score in
+      let step = ((top - score) * 64 / 0.69314718055994530942).rounded(.toNearestOrEven)
+      let bits = step < 65535 ? Int(step) : 65535
+      return Double((AttentionWork.halves[bits & 63] >> (bits >> 6) + 128) >> 8)
+    }
+    let sum = codes.reduce(0, +)
+    return codes.map { sum > 0 ? $0 / sum : 0 }
+  }
+
+  /// Values by heads as their codes have them: what one code lacks is added to the next key's value.
+  private static func coded(_ v: Tensor) -> [Double] {
+    var values = v.wide(Float.self)
+    let (total, columns) = (v.shape[2], v.shape[3])
+    for start in 0..<v.shape[0] * v.shape[1] * columns {
+      let first = start / max(columns, 1) * total * columns + start % max(columns, 1)
+      let places = (0..<total).map { first + $0 * columns }
+      let greatest = places.reduce(Float(0)) { max($0, values[$1].magnitude) }
+      let (steps, scale) = (greatest > 0 ? 127 / greatest : 0, greatest / 127)
+      var carry = Float(0)
+      for place in places {
+        let wanted = values[place] * steps + carry
+        let code = min(max(wanted, -127), 127).rounded(.toNearestOrEven)
+        carry = wanted - code
+        values[place] = code * scale
+      }
+    }
+    return values.map(Double.init)
+  }
+
+  /// 255 · 256 · 2^(−i / 64).
+  private static let halves = (0..<64).map { Int((255 * 256 * exp2(-Double($0) / 64)).rounded()) }
 }

@@ -28,6 +28,8 @@ public struct QuantizationPlan: Sendable {
   public private(set) var recurrent: Set<NodeID> = []
   /// Gathers that read rows of a table of codes.
   public private(set) var tables: Set<NodeID> = []
+  /// Attentions that multiply codes; queries and keys have theirs before.
+  public private(set) var attentions: Set<NodeID> = []
   /// Nodes that pass codes on: sums, pools, functions of one value, movement.
   public private(set) var carriers: Set<NodeID> = []
   /// Values that get codes, in order.
@@ -36,10 +38,11 @@ public struct QuantizationPlan: Sendable {
   public private(set) var rejected: [(node: Node, reason: String)] = []
 
   /// `keepFloat`: ONNX names of nodes that must stay float. `weightsOnly`: no layer computes on codes. `isTrial`: also
-  /// layers for which no kernel exists where they stand, to see what codes do to them.
+  /// layers for which no kernel exists where they stand, to see what codes do to them. `hasRanges`: values are measured,
+  /// which attention on codes needs.
   public init(
     _ graph: Graph, keepFloat: [String] = [], exceptions: [NodeID: Exception] = [:], weightsOnly: Bool = false,
-    isTrial: Bool = false
+    isTrial: Bool = false, hasRanges: Bool = true
   ) {
     let kept = Set(keepFloat.map { Name($0) })
     for node in graph.orderedNodes where QuantizationPlan.isLayer(node) {
@@ -60,6 +63,7 @@ public struct QuantizationPlan: Sendable {
         layers.insert(node.id)
       }
     }
+    if hasRanges, !weightsOnly { findAttentions(graph, kept, exceptions) }
     // A layer that falls out may leave another's result without a reader on codes.
     while true {
       spread(graph, kept)
@@ -71,6 +75,18 @@ public struct QuantizationPlan: Sendable {
       }
     }
     findTables(graph, kept, exceptions)
+  }
+
+  private mutating func findAttentions(_ graph: Graph, _ kept: Set<Name>, _ exceptions: [NodeID: Exception]) {
+    for node in graph.orderedNodes where node.op is Attention {
+      if node.names.contains(where: kept.contains) {
+        rejected.append((node, "kept float on request"))
+      } else if let reason = QuantizeAttention.obstacle(node, graph) ?? exceptions[node.id]?.reason {
+        rejected.append((node, reason))
+      } else {
+        attentions.insert(node.id)
+      }
+    }
   }
 
   /// Finds the tables all of whose readers take codes: else its numbers would be there twice.
@@ -97,6 +113,7 @@ public struct QuantizationPlan: Sendable {
   /// Finds carriers and values: backwards, what a reader on codes wants, a carrier can pass on.
   private mutating func spread(_ graph: Graph, _ kept: Set<Name>) {
     var wanted = Set(layers.compactMap { graph[$0]?.input(0) })
+    for id in attentions { wanted.formUnion(graph[id]?.inputs.prefix(2).compactMap(\.self) ?? []) }
     carriers = []
     for node in Array(graph.orderedNodes).reversed() where node.outputs.contains(where: wanted.contains) {
       guard !node.names.contains(where: kept.contains), let inputs = QuantizationPlan.carried(node, graph) else {
@@ -117,16 +134,24 @@ public struct QuantizationPlan: Sendable {
   }
 
   /// Nodes that read codes.
-  public func readsCodes(_ node: NodeID) -> Bool { layers.contains(node) || carriers.contains(node) }
+  public func readsCodes(_ node: NodeID) -> Bool {
+    layers.contains(node) || attentions.contains(node) || carriers.contains(node)
+  }
+
+  /// Whether a node that reads codes reads that input as such: of a layer the data, not a residual; of attention queries and keys.
+  func readsCodes(_ node: NodeID, input: Int) -> Bool {
+    if layers.contains(node) { return input == 0 }
+    return attentions.contains(node) ? input < 2 : carriers.contains(node)
+  }
 
   /// Products and convolutions whose weights become codes, in order.
   public var coded: [NodeID] { layers.union(weightLayers).sorted() }
 
   /// Layers that are to be faster for their codes, in order: what can go back to float.
-  public var accelerated: [NodeID] { layers.union(recurrent).sorted() }
+  public var accelerated: [NodeID] { layers.union(recurrent).union(attentions).sorted() }
 
   /// What can go back to float where codes hurt, in order.
-  public var revertible: [NodeID] { layers.union(recurrent).union(tables).sorted() }
+  public var revertible: [NodeID] { layers.union(recurrent).union(attentions).union(tables).sorted() }
 
   /// Whether no weights become codes.
   public var isEmpty: Bool { layers.isEmpty && weightLayers.isEmpty && recurrent.isEmpty && tables.isEmpty }

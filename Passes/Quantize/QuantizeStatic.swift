@@ -18,7 +18,7 @@ public struct QuantizeStatic: Pass {
   }
 
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
-    for (node, reason) in plan.rejected { context.reject(node, reason) }
+    for (node, reason) in plan.rejected where !(node.op is Attention) { context.reject(node, reason) }
     let shared = SharedRanges(plan, ranges, graph)
     var codes: [ValueID: UnsignedCodes] = [:]
     for value in plan.values { codes[value] = shared.range(value).flatMap { UnsignedCodes($0) } }
@@ -52,14 +52,10 @@ public struct QuantizeStatic: Pass {
     let back = try graph.add(dequantize, [quantized[0], scale, zero], names: names, before: before)
     for reader in Set(chosen).sorted() {
       guard let node = graph[reader] else { continue }
-      for (index, input) in node.inputs.enumerated() where input == value && reads(index, node, all) {
+      for (index, input) in node.inputs.enumerated()
+      where input == value && (all || plan.readsCodes(reader, input: index)) {
         graph.setInput(reader, index, back[0])
       }
     }
-  }
-
-  /// Whether that input of a reader goes through codes: of a layer the data, not a residual.
-  private func reads(_ index: Int, _ node: Node, _ all: Bool) -> Bool {
-    all || index == 0 || !plan.layers.contains(node.id)
   }
 }

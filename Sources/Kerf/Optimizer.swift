@@ -41,10 +41,10 @@ extension Compiler {
         try warn(what, options, &findings.warnings)
       }
       try warnIfEmpty(QuantizationPlan(graph, keepFloat: options.keepFloat).isEmpty, options, &findings.warnings)
-      let search = options.refusesSlower ? precisionSearch(graph, options, costs) : nil
+      let search = options.refusesSlower ? precisionSearch(graph, options, costs, hasRanges: false) : nil
       findings.choices += search?.choices ?? []
       let plan = QuantizationPlan(
-        graph, keepFloat: options.keepFloat, exceptions: search?.dynamicExceptions() ?? [:])
+        graph, keepFloat: options.keepFloat, exceptions: search?.dynamicExceptions() ?? [:], hasRanges: false)
       let weights = LayerWeights.all(plan, graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
       findings.weightQuality = plan.weightQuality(graph, weights)
       let passes = Pipelines.dynamic(plan, weights)
@@ -126,12 +126,13 @@ extension Compiler {
   /// What layers cost in float and on codes, for the target.
   static func precisionSearch(
     _ graph: Graph, _ options: CompileOptions, _ costs: any KernelCosts,
-    exceptions: [NodeID: QuantizationPlan.Exception] = [:]
+    exceptions: [NodeID: QuantizationPlan.Exception] = [:], hasRanges: Bool = true
   ) -> PrecisionSearch {
     options.progress?("compare codes with float", nil)
     return PrecisionSearch(graph, PrecisionCosts(isaMask: options.target.isaMask), costs) { more in
       QuantizationPlan(
-        graph, keepFloat: options.keepFloat, exceptions: exceptions.merging(more) { first, _ in first })
+        graph, keepFloat: options.keepFloat, exceptions: exceptions.merging(more) { first, _ in first },
+        hasRanges: hasRanges)
     }
   }
 

@@ -66,7 +66,7 @@ struct QuantizationChecks {
     do throws(Diagnostic) {
       let quantizing = passes.passes.filter {
         $0 is CorrectBias || $0 is QuantizeWeights || $0 is QuantizeRecurrent || $0 is QuantizeStatic
-          || $0 is QuantizeTables
+          || $0 is QuantizeAttention || $0 is QuantizeTables
       }
       _ = try Pipeline(quantizing).run(on: &codes, PassOptions())
     } catch {

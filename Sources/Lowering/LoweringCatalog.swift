@@ -20,7 +20,7 @@ enum LoweringCatalog {
 
   /// Rules that are tried first: on 8-bit codes instead of dequantized values.
   static let quantizedRules = merged([
-    quantizedLayers, quantizedElementwise, quantizedMovement, quantizedIndexing,
+    quantizedLayers, quantizedElementwise, quantizedMovement, quantizedIndexing, quantizedAttention,
   ])
 
   private static func merged(_ tables: [[String: LoweringRule]]) -> [String: LoweringRule] {

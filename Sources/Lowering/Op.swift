@@ -67,6 +67,7 @@ enum Op {
   static let conv2dU8 = UInt16(KERF_OP_CONV2D_U8_U8)
   static let conv2dU8F32 = UInt16(KERF_OP_CONV2D_U8_F32)
   static let depthwiseU8 = UInt16(KERF_OP_DEPTHWISE_U8_U8)
+  static let attentionU8 = UInt16(KERF_OP_ATTENTION_U8)
   static let addU8 = UInt16(KERF_OP_ADD_U8)
   static let mulU8 = UInt16(KERF_OP_MUL_U8)
   static let lutU8 = UInt16(KERF_OP_LUT_U8)

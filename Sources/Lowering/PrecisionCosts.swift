@@ -28,6 +28,11 @@ public struct PrecisionCosts: Sendable {
   private static let floatDepthwise = 3.0
   /// A multiply-add of a recurrent layer whose weights are codes, most of which read weights that no other shares.
   private static let recurrentCodes = 0.7
+  /// What a score of attention takes between its two products: in float; as code.
+  private static let floatScore = 75.0
+  private let codedScore: Double
+  /// A multiply-add of attention on codes.
+  private let attention: Double
   /// Whether the fastest product is that of weights whose pairs of products fit 16 bits, and what a multiply-add of it
   /// takes.
   private let hasPairs: Bool
@@ -42,6 +47,7 @@ public struct PrecisionCosts: Sendable {
     let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
     (product, depthwise) = hasDots ? (0.25, 1.0) : hasVectors ? (0.7, 1.7) : (1, 3)
     if has(Int(KERF_ISA_AVX512VNNI)) { depthwise = 0.3 }
+    (attention, codedScore) = hasDots ? (0.25, 42) : hasVectors ? (1.7, 100) : (4, 300)
     hasPairs = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
   }
 
@@ -71,10 +77,11 @@ public struct PrecisionCosts: Sendable {
     return tiles >= 12
   }
 
-  /// Asks whether a layer is to compute in float (first) or on codes. Nil for what is no convolution, product or recurrent
-  /// layer by constant weights, or of unknown size.
+  /// Asks whether a layer is to compute in float (first) or on codes. Nil for what is no attention and no convolution, product
+  /// or recurrent layer by constant weights, or of unknown size.
   public func question(_ node: Node, _ graph: Graph) -> KernelQuestion? {
     if let layer = RecurrentSample(graph, node) { return question(node, layer) }
+    if let layer = AttentionSample(graph, node) { return question(node, layer) }
     guard node.inputs.count > 1, let weights = graph.constant(node.inputs[1]),
       let layer = LayerSample(graph, node, weights)
     else { return nil }
@@ -92,6 +99,16 @@ public struct PrecisionCosts: Sendable {
     let candidates = [
       KernelCandidate(kernel: Self.float, cost: layer.macs),
       KernelCandidate(kernel: Self.codes, cost: layer.macs * Self.recurrentCodes),
+    ]
+    return KernelQuestion(node, layer.text + ", float or codes", candidates) { (index) throws(Diagnostic) in
+      try layer.graph(coded: index == 1)
+    }
+  }
+
+  private func question(_ node: Node, _ layer: AttentionSample) -> KernelQuestion {
+    let candidates = [
+      KernelCandidate(kernel: Self.float, cost: layer.macs + layer.scores * Self.floatScore),
+      KernelCandidate(kernel: Self.codes, cost: layer.macs * attention + layer.scores * codedScore),
     ]
     return KernelQuestion(node, layer.text + ", float or codes", candidates) { (index) throws(Diagnostic) in
       try layer.graph(coded: index == 1)

@@ -87,6 +87,17 @@ import Testing
     #expect(try run(causal, [q, k, v])[0].floats == [2, 4])
     let none = try run(Attention(), [q, k, v, Tensor([false, false], shape: [1, 2])])
     #expect(none[0].floats == [0, 0])
+    // The second key is 64 steps, half a probability, below the first: codes 255 and 128 (127.5 rounded up). Of values
+    // 0.4, 0.4 and 127 the first is code 0, what it lacks makes the second 1.
+    var coded = Attention()
+    (coded.isCoded, coded.scale) = (true, 1)
+    let half = Tensor([Float(1), 0, 1 - 0.6931472, 0], shape: [1, 1, 2, 2])
+    let weighted = try run(coded, [q, half, Tensor([Float(383), 0, 0, 766], shape: [1, 1, 2, 2])])
+    #expect(weighted[0].floats.map { ($0 * 1000).rounded() } == [255_000, 256_000])
+    let three = Tensor([Float(1), 0, 1, 0, 1, 0], shape: [1, 1, 3, 2])
+    let carried = try run(coded, [q, three, Tensor([Float(0.4), 0, 0.4, 0, 127, 0], shape: [1, 1, 3, 2])])
+    #expect(abs(carried[0].floats[0] - 128 / 3) < 1e-4)
+    #expect(try run(coded, [q, k, v, Tensor([false, false], shape: [1, 2])])[0].floats == [0, 0])
     let cached = try run(causal, [q, k, v, nil, k, v], outputs: 3)
     #expect(cached[0].floats.map { ($0 * 3).rounded() } == [10, 16])
     #expect(cached[1].shape == [1, 1, 4, 2])

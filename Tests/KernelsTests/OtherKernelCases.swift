@@ -44,6 +44,7 @@ let otherKernelCases: [UInt16: @Sendable () -> [KernelCase]] = [
   UInt16(KERF_OP_CONV2D_U8_U8): convolutionToBytesCases,
   UInt16(KERF_OP_CONV2D_U8_F32): convolutionToFloatCases,
   UInt16(KERF_OP_DEPTHWISE_U8_U8): depthwiseBytesCases,
+  UInt16(KERF_OP_ATTENTION_U8): codedAttentionCases,
   UInt16(KERF_OP_MATMUL_INT): integerProductCases,
   UInt16(KERF_OP_MATMUL_INT_U8): integerProductToBytesCases,
   UInt16(KERF_OP_MATMUL_INT_F32): integerProductToFloatCases,

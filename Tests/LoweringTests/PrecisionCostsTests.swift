@@ -1,4 +1,5 @@
 import IR
+import Kernels
 import Testing
 
 @testable import Lowering
@@ -42,6 +43,28 @@ import Testing
     // These run as Winograd's, but for images of a few pixels.
     #expect(try !addsPairs(conv("1,32,18,18", "1,16,16,16", "16,32,3,3")))
     #expect(try addsPairs(conv("1,32,4,4", "1,16,2,2", "16,32,3,3")))
+  }
+
+  /// Costs of an attention in float and on codes.
+  private func attention(_ sets: [Int32]) throws -> [Double] {
+    let graph = try Graph(
+      parsing: """
+        graph @g(%q: f32[2,9,12], %k: f32[2,20,12]) -> (%y: f32[2,9,12]) {
+          %y = Attention(%q, %k, %k) {kv_num_heads=3, q_num_heads=3} : f32[2,9,12]
+          return %y
+        }
+        """)
+    let node = try #require(graph.orderedNodes.first { $0.op is Attention })
+    let mask = sets.reduce(UInt32(1)) { $0 | 1 << UInt32($1) }
+    return try #require(PrecisionCosts(isaMask: mask).question(node, graph)).candidates.map(\.cost)
+  }
+
+  /// 2 · 3 · 9 · 20 scores of 4 + 4 multiply-adds, and 75 of softmax.
+  @Test func attentionGainsFromDotProducts() throws {
+    let vnni = try attention([Int32(KERF_ISA_AVX2), Int32(KERF_ISA_AVX512VNNI)])
+    #expect(vnni[0] == 1080 * (8 + 75) && vnni[1] < vnni[0] * 0.6)
+    let avx2 = try attention([Int32(KERF_ISA_AVX2)])
+    #expect(avx2[0] == vnni[0] && avx2[1] > avx2[0])
   }
 
   @Test func productsOfMoreThanAFewRows() throws {

@@ -16,6 +16,7 @@ enum QuantizationSamples {
     case "round-weights": return [QuantizeWeights(plan, weights), RoundWeights(plan, rounded(plan, weights))]
     case "quantize-recurrent": return [QuantizeRecurrent(plan)]
     case "quantize-static": return [QuantizeStatic(plan, ranges: ranges(plan))]
+    case "quantize-attention": return [QuantizeStatic(plan, ranges: ranges(plan)), QuantizeAttention(plan)]
     case "quantize-tables": return [QuantizeTables(plan)]
     case "quantize-dynamic": return [QuantizeDynamic(plan, weights)]
     default: return nil

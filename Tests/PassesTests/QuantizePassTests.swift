@@ -217,6 +217,25 @@ import Testing
     #expect(changed > 20)
   }
 
+  @Test func attentionWithoutRangesStaysFloat() throws {
+    var graph = try Graph(
+      parsing: """
+        graph @g(%x: f32[1,3,4]) -> (%y: f32[1,3,4]) {
+          %y = Attention(%x, %x, %x) {kv_num_heads=2, q_num_heads=2} : f32[1,3,4] from "attend"
+          return %y
+        }
+        """)
+    let node = try #require(graph.orderedNodes.first { $0.op is Attention })
+    let before = graph.text
+    let plan = QuantizationPlan(graph)
+    #expect(plan.attentions == [node.id] && plan.values == graph.inputs && plan.revertible == [node.id])
+    let report = try run(QuantizeAttention(plan), &graph)
+    #expect(graph.text == before)
+    #expect(report.rejected.map(\.reason) == ["no finite range of its queries and keys was measured"])
+    #expect(QuantizationPlan(graph, exceptions: [node.id: .init(.float, "too noisy")]).values.isEmpty)
+    #expect(QuantizationPlan(graph, hasRanges: false).attentions.isEmpty)
+  }
+
   @Test func exceptionsSayWhy() throws {
     let graph = try Graph(parsing: Self.linear)
     let node = try #require(graph.orderedNodes.first { $0.op is Gemm })

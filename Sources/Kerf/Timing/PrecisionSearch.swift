@@ -40,14 +40,15 @@ struct PrecisionSearch {
       let cost = LayerCost(question, answer)
       layers[id] = cost
       known.append(id)
-      if widest.layers.contains(id), abs(cost.float - cost.codes) < ways(node) { open.append(id) }
+      if !widest.recurrent.contains(id), abs(cost.float - cost.codes) < ways(node) { open.append(id) }
     }
   }
 
   /// Most that a layer's surroundings can cost more in one precision than in the other.
   private func ways(_ node: Node) -> Double {
     let each = PrecisionCosts.quantize + PrecisionCosts.dequantize + PrecisionCosts.floatElement
-    return (elements(node.inputs[0]) + elements(node.outputs[0])) * each
+    let inputs = widest.attentions.contains(node.id) ? Array(node.inputs.prefix(2)) : [node.inputs[0]]
+    return (inputs.reduce(0) { $0 + elements($1) } + elements(node.outputs[0])) * each
   }
 
   /// The layers that should stay float, with the reason: the best that turning one open layer at a time reaches from those
@@ -116,7 +117,7 @@ struct PrecisionSearch {
       }
     }
     // Results on codes that something reads in float.
-    for id in plan.layers.union(plan.carriers).sorted() {
+    for id in plan.layers.union(plan.attentions).union(plan.carriers).sorted() {
       guard let output = graph[id]?.outputs.first, coded.contains(output) else { continue }
       let leaves = graph.isOutput(output) || graph.users(output).contains { !plan.readsCodes($0) }
       if leaves { sum += elements(output) * PrecisionCosts.dequantize }

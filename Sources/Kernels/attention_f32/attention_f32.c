@@ -7,122 +7,63 @@
 #include "attention_f32.h"
 
 #include "../transpose/tiles.h"
+#include "attention_shape.h"
 
 enum { SLOTS = 8, ROW_STEP = 6 };
 
-/// Where head h of batch b begins, and how far its rows are apart, in floats.
-typedef struct operand {
-  const float *data;
-  int64_t batch, head, row;
-} operand;
-
 typedef struct attention {
-  int64_t batch, heads, key_heads, length, total, size, value_size;
+  kerf_attention shape;
   int64_t rows, blocks;  // queries of a task, tasks of a head
-  operand q, k, v, y;
-  const kerf_tensor *mask;
-  int64_t mask_steps[3];  // batch, head, query
-  float scale, softcap;
-  int64_t causal, ahead;  // key j is seen by query i when j <= i + ahead
 } attention;
 
-/// Heads of `size` columns each from column `at` on of [B, rows, columns], or [B, heads, rows, size].
-static int read_operand(const kerf_tensor *t, int64_t heads, int64_t rows, int64_t size, int64_t at, operand *o) {
-  KERF_REQUIRE(t->rank == 3 || t->rank == 4, KERF_BAD_SHAPE);
-  KERF_REQUIRE(t->dims[t->rank - 2] == rows, KERF_BAD_SHAPE);
-  const int64_t columns = t->dims[t->rank - 1];
-  int64_t used;
-  KERF_REQUIRE(kerf_product(heads, size, &used), KERF_BAD_SHAPE);
-  if (t->rank == 3) {
-    KERF_REQUIRE(at >= 0 && used <= columns && at <= columns - used, KERF_BAD_SHAPE);
-    *o = (operand){t->data, rows * columns, size, columns};
-    return KERF_OK;
-  }
-  KERF_REQUIRE(at == 0 && t->dims[1] == heads && columns == size, KERF_BAD_SHAPE);
-  *o = (operand){t->data, heads * rows * size, rows * size, size};
-  return KERF_OK;
-}
-
-static int read_mask(const kerf_tensor *mask, attention *p) {
-  p->mask = mask;
-  memset(p->mask_steps, 0, sizeof p->mask_steps);
-  if (!mask) return KERF_OK;
-  KERF_REQUIRE(mask->type == KERF_F32 || mask->type == KERF_BOOL, KERF_BAD_TYPE);
-  KERF_TRY(kerf_check_tensor(mask));
-  KERF_REQUIRE(mask->rank >= 1 && mask->rank <= 4 && mask->dims[mask->rank - 1] == p->total, KERF_BAD_SHAPE);
-  const int64_t whole[3] = {p->batch, p->heads, p->length};
-  int64_t step = p->total;
-  for (int i = mask->rank - 2, axis = 2; i >= 0; i--, axis--) {
-    KERF_REQUIRE(mask->dims[i] == 1 || mask->dims[i] == whole[axis], KERF_BAD_SHAPE);
-    p->mask_steps[axis] = mask->dims[i] == 1 ? 0 : step;
-    step *= mask->dims[i];
-  }
-  return KERF_OK;
-}
-
 static int read(const kerf_call *call, attention *p) {
-  const kerf_tensor *q = call->inputs[0], *k = call->inputs[1], *v = call->inputs[2], *y = call->outputs[0];
-  for (int i = 0; i < 3; i++) KERF_TRY(kerf_check_typed(call->inputs[i], KERF_F32));
-  KERF_TRY(kerf_check_typed(y, KERF_F32));
-  for (int i = 0; i < 4; i++) KERF_TRY(kerf_check_range(call, i, 1, KERF_MAX_GEOMETRY));
-  p->heads = kerf_int(call, 0), p->key_heads = kerf_int(call, 1);
-  p->size = kerf_int(call, 2), p->value_size = kerf_int(call, 3);
-  KERF_REQUIRE(p->heads % p->key_heads == 0, KERF_BAD_ATTR);
-  KERF_REQUIRE(q->rank >= 3 && k->rank >= 3 && v->rank >= 3 && y->rank >= 3, KERF_BAD_SHAPE);
-  KERF_REQUIRE(k->dims[0] == q->dims[0] && v->dims[0] == q->dims[0] && y->dims[0] == q->dims[0], KERF_BAD_SHAPE);
-  p->batch = q->dims[0], p->length = q->dims[q->rank - 2], p->total = k->dims[k->rank - 2];
-  KERF_TRY(read_operand(q, p->heads, p->length, p->size, kerf_int(call, 4), &p->q));
-  KERF_TRY(read_operand(k, p->key_heads, p->total, p->size, kerf_int(call, 5), &p->k));
-  KERF_TRY(read_operand(v, p->key_heads, p->total, p->value_size, kerf_int(call, 6), &p->v));
-  KERF_TRY(read_operand(y, p->heads, p->length, p->value_size, 0, &p->y));
-  KERF_REQUIRE(y->rank == 4 || y->dims[2] == p->heads * p->value_size, KERF_BAD_SHAPE);
-  p->scale = kerf_float(call, 7), p->softcap = kerf_float(call, 8);
-  KERF_REQUIRE(p->softcap >= 0, KERF_BAD_ATTR);
-  KERF_TRY(kerf_check_range(call, 9, 0, 2));
-  p->causal = kerf_int(call, 9), p->ahead = p->causal == 2 ? p->total - p->length : 0;
-  const int64_t share = kerf_ceil_div(p->length, kerf_max(1, kerf_ceil_div(p->length, KERF_ATTENTION_ROWS)));
+  KERF_TRY(kerf_check_typed(call->outputs[0], KERF_F32));
+  KERF_TRY(kerf_read_attention(call, KERF_F32, KERF_F32, &p->shape));
+  const int64_t length = p->shape.length;
+  const int64_t share = kerf_ceil_div(length, kerf_max(1, kerf_ceil_div(length, KERF_ATTENTION_ROWS)));
   p->rows = kerf_max(ROW_STEP, kerf_ceil_div(share, ROW_STEP) * ROW_STEP);
-  p->blocks = kerf_ceil_div(p->length, p->rows);
-  return read_mask(kerf_input(call, 3), p);
+  p->blocks = kerf_ceil_div(length, p->rows);
+  return KERF_OK;
 }
 
 static int64_t panels(int64_t n) { return kerf_ceil_div(n, KERF_PANEL); }
 /// Floats of a head's packed keys: panels of 16 keys, [size][16]; and values: panels of 16 columns, [total][16].
-static int64_t key_floats(const attention *p) { return panels(p->total) * KERF_PANEL * p->size; }
-static int64_t value_floats(const attention *p) { return panels(p->value_size) * KERF_PANEL * p->total; }
+static int64_t key_floats(const kerf_attention *p) { return panels(p->total) * KERF_PANEL * p->size; }
+static int64_t value_floats(const kerf_attention *p) { return panels(p->value_size) * KERF_PANEL * p->total; }
 
 /// Floats of a task: scores, probabilities, sums, a row of the mask.
-static int64_t sum_floats(const attention *p) {
+static int64_t sum_floats(const kerf_attention *p) {
   return KERF_ATTENTION_ROWS * kerf_ceil_div(p->value_size, KERF_TILE_COLUMNS) * KERF_TILE_COLUMNS;
 }
-static int64_t slot_floats(const attention *p) {
+static int64_t slot_floats(const kerf_attention *p) {
   return KERF_ATTENTION_ROWS * (KERF_ATTENTION_KEYS + KERF_ATTENTION_PITCH) + KERF_ATTENTION_KEYS + sum_floats(p);
 }
 static int64_t slot_count(const attention *p) {
-  return kerf_max(1, kerf_min(SLOTS, p->batch * p->heads * p->blocks));
+  return kerf_max(1, kerf_min(SLOTS, p->shape.batch * p->shape.heads * p->blocks));
 }
 
 int kerf_prepare_attention_f32(const kerf_call *call, uint64_t *scratch_bytes) {
-  attention p;
+  attention whole;
   int64_t packed, heads, sums;
   *scratch_bytes = 0;
   KERF_TRY(kerf_check_counts(call, 3, 4, 1, 10));
-  KERF_TRY(read(call, &p));
-  // Sizes are below 2^31 and lengths below 2^47 in all: what follows is checked before it is used.
-  KERF_REQUIRE(p.total <= KERF_MAX_GEOMETRY && p.length <= KERF_MAX_GEOMETRY, KERF_BAD_SHAPE);
-  KERF_REQUIRE(kerf_product(p.batch, p.heads, &heads) && kerf_product(heads, p.blocks, &heads), KERF_BAD_SHAPE);
+  KERF_TRY(read(call, &whole));
+  const kerf_attention p = whole.shape;
+  // Sizes and lengths are below 2^31: what follows is checked before it is used.
+  KERF_REQUIRE(kerf_product(p.batch, p.heads, &heads) && kerf_product(heads, whole.blocks, &heads), KERF_BAD_SHAPE);
   KERF_REQUIRE(kerf_product(panels(p.total) * KERF_PANEL, p.size, &packed), KERF_BAD_SHAPE);
   KERF_REQUIRE(kerf_product(panels(p.value_size) * KERF_PANEL, p.total, &sums), KERF_BAD_SHAPE);
   KERF_REQUIRE(kerf_product(packed + sums, p.batch * p.key_heads, &packed), KERF_BAD_SHAPE);
   KERF_REQUIRE(kerf_product(packed, (int64_t)sizeof(float), &packed), KERF_BAD_SHAPE);
-  *scratch_bytes = (uint64_t)packed + (uint64_t)(slot_floats(&p) * slot_count(&p)) * sizeof(float);
+  *scratch_bytes = (uint64_t)packed + (uint64_t)(slot_floats(&p) * slot_count(&whole)) * sizeof(float);
   return KERF_OK;
 }
 
 typedef struct job {
   attention p;
   const kerf_attention_isa *isa;
-  float *keys, *values, *slots;
+  const float *q, *k, *v;
+  float *y, *keys, *values, *slots;
 } job;
 
 /// A panel: keys `first` ..., 16 of them or the last ones, to [size][16]; missing ones are zero.
@@ -150,9 +91,9 @@ static void pack_values(const float *v, int64_t row, int64_t total, int64_t coun
 
 static void pack_head(void *context, int64_t index) {
   const job *j = context;
-  const attention *p = &j->p;
+  const kerf_attention *p = &j->p.shape;
   const int64_t b = index / p->key_heads, h = index % p->key_heads;
-  const float *k = p->k.data + b * p->k.batch + h * p->k.head, *v = p->v.data + b * p->v.batch + h * p->v.head;
+  const float *k = j->k + kerf_attention_at(&p->k, b, h, 0), *v = j->v + kerf_attention_at(&p->v, b, h, 0);
   float *keys = j->keys + index * key_floats(p), *values = j->values + index * value_floats(p);
   for (int64_t t = 0; t < p->total; t += KERF_PANEL)
     pack_keys(k + t * p->k.row, p->k.row, p->size, kerf_min(KERF_PANEL, p->total - t), keys + t * p->size);
@@ -187,26 +128,16 @@ static float *row_of(const block *t, float *acc, int64_t i, int64_t columns) {
   return acc + (tile * kerf_ceil_div(columns, width) + i - tile) * width;
 }
 
-/// The part of the mask for keys t0 ... of row i as numbers to add, or NULL.
-static const float *mask_row(const block *t, int64_t i, int64_t t0, int64_t count) {
-  const attention *p = &t->j->p;
-  if (!p->mask) return NULL;
-  const int64_t at = t->b * p->mask_steps[0] + t->h * p->mask_steps[1] + (t->first + i) * p->mask_steps[2] + t0;
-  if (p->mask->type == KERF_F32) return (const float *)p->mask->data + at;
-  const uint8_t *seen = (const uint8_t *)p->mask->data + at;
-  for (int64_t n = 0; n < count; n++) t->mask[n] = seen[n] ? 0 : -__builtin_inff();
-  return t->mask;
-}
-
 /// Scores of a tile of keys become probabilities; what was summed before is rescaled.
 static void soften(block *t, int64_t t0, int64_t count) {
-  const attention *p = &t->j->p;
+  const kerf_attention *p = &t->j->p.shape;
   const kerf_attention_isa *isa = t->j->isa;
   const int64_t width = isa->gemm->panels * KERF_PANEL;
   for (int64_t i = 0; i < t->rows; i++) {
-    const int64_t seen = p->causal ? kerf_max(0, kerf_min(count, t->first + i + p->ahead + 1 - t0)) : count;
+    const int64_t query = t->first + i, seen = kerf_attention_seen(p, query, t0, count);
     const kerf_attention_scores s = {row_of(t, t->scores, i, count), width, isa->gemm->rows * width, seen, count,
-                                     p->scale, p->softcap, mask_row(t, i, t0, seen)};
+                                     p->scale, p->softcap,
+                                     kerf_attention_mask(p, t->b, t->h, query, t0, seen, t->mask)};
     isa->soften(&s, t->probabilities + i * KERF_ATTENTION_PITCH, &t->state[i]);
     if (t0 == 0 || t->state[i].rescale == 1) continue;
     float *sums = row_of(t, t->sums, i, p->value_size);
@@ -215,10 +146,10 @@ static void soften(block *t, int64_t t0, int64_t count) {
 }
 
 static void store(const block *t) {
-  const attention *p = &t->j->p;
+  const kerf_attention *p = &t->j->p.shape;
   const kerf_gemm_isa *isa = t->j->isa->gemm;
   const int64_t width = isa->panels * KERF_PANEL;
-  float *y = (float *)p->y.data + t->b * p->y.batch + t->h * p->y.head + t->first * p->y.row;
+  float *y = t->j->y + kerf_attention_at(&p->y, t->b, t->h, t->first);
   for (int64_t i = 0; i < t->rows; i++, y += p->y.row) {
     const float sum = t->state[i].sum;
     const float *sums = row_of(t, t->sums, i, p->value_size);
@@ -229,7 +160,7 @@ static void store(const block *t) {
 }
 
 static void run_block(block *t) {
-  const attention *p = &t->j->p;
+  const kerf_attention *p = &t->j->p.shape;
   const int64_t last = t->first + t->rows + p->ahead;  // keys that the last row sees
   const int64_t keys = p->causal ? kerf_max(0, kerf_min(p->total, last)) : p->total;
   for (int64_t i = 0; i < t->rows; i++) t->state[i] = (kerf_attention_row){-__builtin_inff(), 0, 1};
@@ -245,20 +176,21 @@ static void run_block(block *t) {
 
 static void run_slot(void *context, int64_t slot) {
   const job *j = context;
-  const attention *p = &j->p;
-  const int64_t slots = slot_count(p), tasks = p->batch * p->heads * p->blocks, group = p->heads / p->key_heads;
+  const kerf_attention *p = &j->p.shape;
+  const int64_t slots = slot_count(&j->p), blocks = j->p.blocks, rows = j->p.rows;
+  const int64_t tasks = p->batch * p->heads * blocks, group = p->heads / p->key_heads;
   block t = {.j = j, .scores = j->slots + slot * slot_floats(p)};
   t.probabilities = t.scores + KERF_ATTENTION_ROWS * KERF_ATTENTION_KEYS;
   t.mask = t.probabilities + KERF_ATTENTION_ROWS * KERF_ATTENTION_PITCH;
   t.sums = t.mask + KERF_ATTENTION_KEYS;
   const int64_t end = (int64_t)((__int128)tasks * (slot + 1) / slots);
   for (int64_t i = (int64_t)((__int128)tasks * slot / slots); i < end; i++) {
-    const int64_t head = i / p->blocks;
-    t.first = i % p->blocks * p->rows;
-    t.rows = kerf_min(p->rows, p->length - t.first);
+    const int64_t head = i / blocks;
+    t.first = i % blocks * rows;
+    t.rows = kerf_min(rows, p->length - t.first);
     t.b = head / p->heads, t.h = head % p->heads;
     const int64_t source = t.b * p->key_heads + t.h / group;
-    t.q = p->q.data + t.b * p->q.batch + t.h * p->q.head + t.first * p->q.row;
+    t.q = j->q + kerf_attention_at(&p->q, t.b, t.h, t.first);
     t.keys = j->keys + source * key_floats(p), t.values = j->values + source * value_floats(p);
     run_block(&t);
   }
@@ -266,20 +198,20 @@ static void run_slot(void *context, int64_t slot) {
 
 int kerf_run_attention(const kerf_call *call, const kerf_attention_isa *isa) {
   job j = {.isa = isa};
-  attention *p = &j.p;
-  KERF_TRY(read(call, p));
+  KERF_TRY(read(call, &j.p));
+  const kerf_attention *p = &j.p.shape;
   if (kerf_count(call->outputs[0]) == 0) return KERF_OK;
   if (p->total == 0) {
     memset(call->outputs[0]->data, 0, (size_t)kerf_count(call->outputs[0]) * sizeof(float));
     return KERF_OK;
   }
-  p->q.data += kerf_int(call, 4), p->k.data += kerf_int(call, 5), p->v.data += kerf_int(call, 6);
+  j.q = call->inputs[0]->data, j.k = call->inputs[1]->data, j.v = call->inputs[2]->data, j.y = call->outputs[0]->data;
   j.keys = call->scratch;
   j.values = j.keys + p->batch * p->key_heads * key_floats(p);
   j.slots = j.values + p->batch * p->key_heads * value_floats(p);
   const double work = (double)(p->batch * p->heads) * (double)p->length * (double)p->total * (double)(p->size + p->value_size);
   kerf_pool *pool = kerf_pool_for(call, work / KERF_F32_RATE);
   kerf_parallel(pool, pack_head, &j, p->batch * p->key_heads);
-  kerf_parallel(pool, run_slot, &j, slot_count(p));
+  kerf_parallel(pool, run_slot, &j, slot_count(&j.p));
   return KERF_OK;
 }

@@ -117,6 +117,8 @@ enum {
                                 //   [M]) -> u8/i8; b_transposed(i: b[N,K]) y_min y_max (of the codes; i8 plus 128)   (QLinearMatMul)
   KERF_OP_MATMUL_INT_F32 = 117, // as MATMUL_INT, then a_scale f32 (scalar or [M]), b_scale f32 (scalar or [N]), residual? -> f32;
                                 //   b_transposed(i) act residual; y = act((float)sum * (a_scale * b_scale))
+  KERF_OP_ATTENTION_U8 = 118,   // q, k u8, v f32, mask, attributes as ATTENTION_F32 (scale: of the sums, > 0; softcap 0) -> y u8 or f32; then q_zero(i)
+                                //   factor(f: 1, over y's scale where y is codes) y_zero(i)   (probabilities and values become codes: attention_u8.h)
 };
 
 /// Activations and unary functions. p0 and p1 where stated.

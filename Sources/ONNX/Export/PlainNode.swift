@@ -44,6 +44,7 @@ struct NodeExpansion {
 
   private static let internalNames = [
     "activation", "activation_alpha", "activation_beta", "residual_after_activation", "captures",
+    "coded",
   ]
 
   private static func residual(_ node: Node, _ inputs: [Name]) -> (name: Name?, isLast: Bool) {
