@@ -29,6 +29,43 @@ import Testing
     return try folder.write(start + Array(padded.utf8) + Array(repeating: 0, count: rows * 12), "x.npy")
   }
 
+  // MARK: What a model file may ask for
+
+  @Test func limitsCanBeSet() throws {
+    let refused = try kerf("compile", model, "-o", output, "--import-limit", "nodes=0")
+    #expect(refused.status == 1 && refused.errors.contains("0"), "\(refused.errors)")
+    #expect(try kerf("compile", model, "-o", output, "--quiet", "--import-limit", "nodes=1").status == 0)
+    #expect(try kerf("inspect", model, "--import-limit", "name-bytes=0").status == 1)
+    let unknown = try kerf("compile", model, "-o", output, "--import-limit", "edges=4")
+    #expect(unknown.status == 64 && unknown.errors.contains("there is no limit 'edges'; limits are file-bytes, depth"))
+    let deep = try kerf("compile", model, "-o", output, "--import-limit", "depth=101")
+    #expect(deep.status == 64 && deep.errors.contains("depth must be in 0...100"), "\(deep.errors)")
+    let text = try kerf("compile", model, "-o", output, "--import-limit", "nodes")
+    #expect(text.status == 64 && text.errors.contains("'nodes' is not NAME=NUMBER"))
+  }
+
+  /// x + w, with w in the file `w.bin`.
+  private func externalModel(_ folder: TemporaryFolder) throws -> String {
+    let entry = Wire.bytes(13, Wire.text(1, "location") + Wire.text(2, "w.bin"))
+    let weight = Wire.int(1, 3) + Wire.int(2, 1) + Wire.text(8, "w") + entry + Wire.int(14, 1)
+    let graph = Wire.text(2, "g") + Wire.bytes(5, weight) + Wire.bytes(12, Wire.text(1, "w"))
+    return try folder.write(Wire.int(1, 8) + Wire.bytes(7, graph) + Wire.bytes(8, Wire.int(2, 17)), "external.onnx")
+  }
+
+  @Test func externalDataMayLieElsewhere() throws {
+    let elsewhere = try TemporaryFolder()
+    let model = try externalModel(folder)
+    let weights = try elsewhere.write(Wire.raw([1, 2, 3] as [Float]), "w.bin")
+    let missing = try kerf("inspect", model)
+    #expect(missing.status == 1 && missing.errors.contains("there is no such file"), "\(missing.errors)")
+    let found = try kerf("inspect", model, "--external-root", elsewhere.path)
+    #expect(found.status == 0 && found.errors.isEmpty, "\(found.errors)")
+    try FileManager.default.linkItem(atPath: weights, toPath: elsewhere.path + "/again.bin")
+    let linked = try kerf("inspect", model, "--external-root", elsewhere.path)
+    #expect(linked.status == 1 && linked.errors.contains("more than one hard link"), "\(linked.errors)")
+    #expect(try kerf("inspect", model, "--external-root", elsewhere.path, "--allow-hard-links").status == 0)
+  }
+
   // MARK: Recipes
 
   @Test func recipesGiveOptions() throws {

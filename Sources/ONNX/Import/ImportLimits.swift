@@ -29,13 +29,15 @@ public struct ImportLimits: Sendable {
   public init() {}
 
   /// The limits that a caller can set by name, and the most that each may become: what is nested is bounded by the stack.
-  private static let named: [(name: String, path: WritableKeyPath<ImportLimits, Int> & Sendable, most: Int)] = [
-    ("file-bytes", \.fileBytes, 2_147_483_647), ("depth", \.depth, 100), ("nodes", \.nodes, 1 << 31),
-    ("inputs-per-node", \.inputsPerNode, 1 << 31), ("attributes-per-node", \.attributesPerNode, 1 << 31),
-    ("initializers", \.initializers, 1 << 31), ("functions", \.functions, 1 << 31),
-    ("opset-imports", \.opsetImports, 1 << 31), ("rank", \.rank, 64), ("name-bytes", \.nameBytes, 1 << 31),
-    ("value-bytes", \.valueBytes, 1 << 47), ("subgraph-depth", \.subgraphDepth, 32),
-  ]
+  private static var named: [(name: String, path: WritableKeyPath<ImportLimits, Int>, most: Int)] {
+    [
+      ("file-bytes", \.fileBytes, 2_147_483_647), ("depth", \.depth, 100), ("nodes", \.nodes, 1 << 31),
+      ("inputs-per-node", \.inputsPerNode, 1 << 31), ("attributes-per-node", \.attributesPerNode, 1 << 31),
+      ("initializers", \.initializers, 1 << 31), ("functions", \.functions, 1 << 31),
+      ("opset-imports", \.opsetImports, 1 << 31), ("rank", \.rank, 64), ("name-bytes", \.nameBytes, 1 << 31),
+      ("value-bytes", \.valueBytes, 1 << 47), ("subgraph-depth", \.subgraphDepth, 32),
+    ]
+  }
 
   public static var names: [String] { named.map(\.name) }
 
