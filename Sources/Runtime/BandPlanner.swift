@@ -24,6 +24,8 @@ struct BandPlanner {
     var first: Int
     var operations: [RowOperation]
     var inputs: [Int]
+    /// Rows of the last output that a band has at most.
+    var rows: Int64 = 0
     var last: Int { first + operations.count - 1 }
   }
 
@@ -51,7 +53,8 @@ struct BandPlanner {
       var longer = chain
       longer.operations.append(next.0)
       longer.inputs.append(next.1)
-      guard rowsOfBand(longer) > 0 else { break }
+      longer.rows = rowsOfBand(longer)
+      guard longer.rows > 0 else { break }
       chain = longer
     }
     return chain.operations.count > 1 ? chain : nil
@@ -70,16 +73,13 @@ struct BandPlanner {
       operation.fits(input: x.dims[1], output: y.dims[1])
     else { return nil }
     if !operation.isWindow, !x.hasSameDims(as: y) { return nil }
-    for side in operation.sides ?? 0...0 where operation.sides != nil && side != input {
-      guard step.inputs.indices.contains(side), step.inputs[side] >= 0 else { continue }
-      guard step.inputs[side] != step.inputs[input], (plan.tensors + Int(step.inputs[side])).hasSameDims(as: y) else {
-        return nil
-      }
-    }
     for (position, slot) in step.inputs.enumerated() where slot >= 0 && position != input {
+      let tensor = plan.tensors + Int(slot)
+      let isSide = operation.sides?.contains(position) == true
+      if isSide, slot == step.inputs[input] || !tensor.hasSameDims(as: y) { return nil }
       if case .weights = unit.program.slots[Int(slot)].storage {
-        guard (plan.tensors + Int(slot)).checkedBytes ?? .max <= policy.weightBytes else { return nil }
-      } else if operation.sides?.contains(position) != true {
+        guard tensor.checkedBytes ?? .max <= policy.weightBytes else { return nil }
+      } else if !isSide {
         return nil
       }
     }
@@ -122,20 +122,19 @@ struct BandPlanner {
   /// image is not worth cutting.
   func regions(_ chain: Chain) -> [[[Part?]]]? {
     let height = (plan.tensors + Int(plan.unit.program.steps[chain.last].outputs[0])).dims[1]
-    let most = rowsOfBand(chain)
-    guard most > 0, most < height else { return nil }
+    guard chain.rows < height else { return nil }
     let share = (height + Self.regions - 1) / Self.regions
     var result: [[[Part?]]] = []
     for low in stride(from: 0, to: height, by: Int(share)) {
-      guard let bands = bands(chain, Rows(low: low, high: min(height, low + share)), most) else { return nil }
+      guard let bands = bands(chain, Rows(low: low, high: min(height, low + share))) else { return nil }
       result.append(bands)
     }
     return result
   }
 
-  private func bands(_ chain: Chain, _ region: Rows, _ most: Int64) -> [[Part?]]? {
+  private func bands(_ chain: Chain, _ region: Rows) -> [[Part?]]? {
     let steps = chain.operations.count
-    let count = (region.count + most - 1) / most
+    let count = (region.count + chain.rows - 1) / chain.rows
     let rows = (region.count + count - 1) / count
     var done = [Int64](repeating: 0, count: steps)  // rows of each output
     var result: [[Part?]] = []
@@ -163,14 +162,19 @@ struct BandPlanner {
     plan.tensors + Int(plan.unit.program.steps[chain.first + number].inputs[chain.inputs[number]])
   }
 
-  /// Rows of the last output whose band, with what it needs of all tensors before, fits the cache; 0 where not
-  /// even one comes near it.
+  /// Rows of the last output whose band, with what it needs of all tensors before, fits the cache; 0 where not even
+  /// one comes near it.
   private func rowsOfBand(_ chain: Chain) -> Int64 {
     let last = plan.tensors + Int(plan.unit.program.steps[chain.last].outputs[0])
-    var rows: Int64 = 0
-    while rows < last.dims[1], bytesOfBand(chain, rows + 1, last) <= policy.bandBytes { rows += 1 }
     // Very wide images: one row, where that is not far too much.
-    return rows == 0 && bytesOfBand(chain, 1, last) <= 2 * policy.bandBytes ? 1 : rows
+    let least = bytesOfBand(chain, 1, last)
+    guard least <= policy.bandBytes else { return least <= 2 * policy.bandBytes ? 1 : 0 }
+    var (rows, end): (Int64, Int64) = (1, last.dims[1] + 1)
+    while rows + 1 < end {
+      let middle = rows + (end - rows) / 2
+      if bytesOfBand(chain, middle, last) <= policy.bandBytes { rows = middle } else { end = middle }
+    }
+    return rows
   }
 
   private func bytesOfBand(_ chain: Chain, _ rows: Int64, _ last: UnsafeMutablePointer<kerf_tensor>) -> UInt64 {

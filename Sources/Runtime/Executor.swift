@@ -121,6 +121,7 @@ final class Executor {
         var run = BandedSteps.Run(
           steps: steps, plan: plan, state: state, failures: first, nanoseconds: isProfiling ? times.baseAddress : nil)
         withUnsafeMutablePointer(to: &run) { pointer in
+          // Without ThreadPool.parallel, which allocates.
           kerf_parallel(
             state.pool?.pool,
             { context, slot in

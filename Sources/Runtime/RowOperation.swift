@@ -1,7 +1,7 @@
 import Kernels
 
 /// The rows of one tensor of an image, `low` up to `high`.
-struct Rows: Equatable {
+struct Rows {
   var low: Int64
   var high: Int64
   var count: Int64 { high - low }
@@ -13,8 +13,8 @@ struct RowOperation {
   private var size: Int64 = 1
   private var stride: Int64 = 1
   private var dilation: Int64 = 1
-  private(set) var top: Int64 = 0
-  private(set) var bottom: Int64 = 0
+  private var top: Int64 = 0
+  private var bottom: Int64 = 0
   /// Whether the attributes begin with a geometry.
   let isWindow: Bool
   /// Inputs that may be the one whose rows are followed.
