@@ -21,8 +21,6 @@ const uint16_t kerf_attention_u8_halves[KERF_ATTENTION_U8_PER_OCTAVE] = {
   38816, 38398, 37984, 37575, 37170, 36770, 36374, 35982, 35594, 35211, 34831, 34456, 34085, 33718, 33355, 32995,
 };
 
-static int64_t round_up(int64_t n, int64_t to) { return kerf_ceil_div(n, to) * to; }
-
 /// Sizes in bytes of what lies in the scratch.
 typedef struct layout {
   int64_t depth, keys;      // of a row of q, of a row of probabilities: multiples of 4
@@ -42,12 +40,12 @@ typedef struct attention {
 } attention;
 
 static layout make_layout(const kerf_attention *p) {
-  layout l = {.depth = round_up(p->size, 4), .keys = round_up(p->total, 4)};
+  layout l = {.depth = kerf_round_up(p->size, 4), .keys = kerf_round_up(p->total, 4)};
   l.key_panel = l.depth * KERF_Q8_PANEL, l.value_panel = l.keys * KERF_Q8_PANEL;
   const int64_t groups = kerf_ceil_div(p->total, GROUP);
   l.sums = groups * GROUP / KERF_Q8_PANEL * l.key_panel;
   l.scales = l.sums + groups * GROUP * (int64_t)sizeof(int32_t);
-  const int64_t columns = round_up(p->value_size, GROUP);
+  const int64_t columns = kerf_round_up(p->value_size, GROUP);
   l.values = l.scales + columns * (int64_t)sizeof(float);
   l.head = l.values + columns / KERF_Q8_PANEL * l.value_panel;
   // Rows whose distance is a multiple of 4 KiB would compete for the same lines of the first cache.
@@ -56,7 +54,7 @@ static layout make_layout(const kerf_attention *p) {
   l.mask = p->mask && p->mask->type == KERF_BOOL ? groups * GROUP * (int64_t)sizeof(float) : 0;
   l.queries = p->size == l.depth ? 0 : ROWS * l.depth;
   // One more row of probabilities and of queries: of equal bytes, whose products are sums of columns.
-  l.slot = l.scores + (ROWS + 1) * l.pitch + l.mask + round_up(l.queries, KERF_ALIGN) + round_up(l.depth, KERF_ALIGN);
+  l.slot = l.scores + (ROWS + 1) * l.pitch + l.mask + kerf_round_up(l.queries, KERF_ALIGN) + kerf_round_up(l.depth, KERF_ALIGN);
   l.blocks = kerf_ceil_div(p->length, ROWS);
   l.rows = kerf_ceil_div(p->length, kerf_max(l.blocks, 1));
   l.slots = kerf_max(1, kerf_min(SLOTS, p->batch * p->heads * l.blocks));
@@ -189,7 +187,7 @@ static void pack_head(void *context, int64_t index) {
   for (int64_t t = 0; t < p->total; t += KERF_Q8_PANEL)
     pack_keys(k + t * p->k.row, p->k.row, p->size, kerf_min(KERF_Q8_PANEL, p->total - t), head + t * l->depth);
   // What the zero point of q takes from each score: the sums of the keys, as products with ones.
-  const uint8_t *ones = j->slots + l->slot - round_up(l->depth, KERF_ALIGN);
+  const uint8_t *ones = j->slots + l->slot - kerf_round_up(l->depth, KERF_ALIGN);
   for (int64_t t = 0; t < p->total; t += KERF_Q8_TILE) {
     const int panels = p->total - t > KERF_Q8_PANEL ? 2 : 1;
     multiply(q8, 1, panels, l->depth / 4, ones, l->depth, (const int8_t *)head + t * l->depth, l->key_panel, sums + t);
@@ -239,7 +237,7 @@ static void score(const block *t, int64_t keys) {
 static void soften(const block *t, int64_t keys, int32_t *sums) {
   const kerf_attention *p = &t->j->p.shape;
   const layout *l = &t->j->p.l;
-  kerf_attention_u8_scores s = {.step = ROWS * KERF_Q8_TILE, .count = round_up(keys, GROUP), .scale = p->scale};
+  kerf_attention_u8_scores s = {.step = ROWS * KERF_Q8_TILE, .count = kerf_round_up(keys, GROUP), .scale = p->scale};
   s.init = (const int32_t *)(const void *)(t->head + l->sums);
   const double octave = KERF_ATTENTION_U8_PER_OCTAVE / 0.69314718055994530942;
   s.steps = (float)(p->mask ? octave : octave * (double)p->scale);
@@ -315,7 +313,7 @@ int kerf_run_attention_u8(const kerf_call *call, const kerf_attention_u8_isa *is
   j.q = call->inputs[0]->data, j.k = call->inputs[1]->data, j.v = call->inputs[2]->data, j.y = y->data;
   j.heads = call->scratch;
   j.slots = j.heads + p->batch * p->key_heads * j.p.l.head;
-  const int64_t depth = round_up(j.p.l.depth, KERF_ALIGN);
+  const int64_t depth = kerf_round_up(j.p.l.depth, KERF_ALIGN);
   memset(j.slots + j.p.l.slot - depth, isa->q8->offset + 1, (size_t)depth);
   const double work = (double)(p->batch * p->heads) * (double)p->length * (double)p->total * (double)(p->size + p->value_size);
   kerf_pool *pool = kerf_pool_for(call, work / KERF_U8_RATE);

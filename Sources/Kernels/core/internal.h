@@ -26,6 +26,7 @@
 static inline int64_t kerf_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t kerf_max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t kerf_ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+static inline int64_t kerf_round_up(int64_t n, int64_t step) { return kerf_ceil_div(n, step) * step; }
 static inline uint64_t kerf_align(uint64_t bytes) { return (bytes + KERF_ALIGN - 1) & ~(uint64_t)(KERF_ALIGN - 1); }
 
 /// a*b of non-negative numbers up to 2^47; false when out of range.

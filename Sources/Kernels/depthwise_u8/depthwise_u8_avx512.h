@@ -15,7 +15,8 @@ typedef struct quad {
 
 /// Parameters of the lanes. `quick`: all shifts are 33 ... 54, and the upper halves of products suffice.
 typedef struct parameters {
-  quad init, even, odd, round, down;
+  quad init;
+  kerf_quick quickly[4];
   bool quick;
   kerf_lanes lanes[4];
 } parameters;
@@ -84,26 +85,24 @@ INLINE void load_parameters(block *b) {
   const quad bias = load_lanes(b, t->bias, 16, 0);
   const quad sums = load_lanes(b, (const int32_t *)(const void *)t->packed, 16, 0);
   const quad shift = load_lanes(b, t->shift, 16, 33);
-  const __m512i zero = _mm512_set1_epi32(t->x_zero), one = _mm512_set1_epi32(1), least = _mm512_set1_epi32(33);
+  const quad multiplier = load_lanes(b, t->multiplier, 16, 0);
+  const __m512i zero = _mm512_set1_epi32(t->x_zero), one = _mm512_set1_epi32(1), most = _mm512_set1_epi32(62);
+  quad down;
   __mmask16 slow = 0;
-  p->even = load_lanes(b, t->multiplier, 16, 0);
   for (int q = 0; q < 4; q++) {
-    const __m512i down = _mm512_min_epi32(_mm512_max_epi32(shift.q[q], one), _mm512_set1_epi32(62));
+    down.q[q] = _mm512_min_epi32(_mm512_max_epi32(shift.q[q], one), most);
     p->init.q[q] = _mm512_sub_epi32(bias.q[q], _mm512_mullo_epi32(zero, sums.q[q]));
-    p->odd.q[q] = _mm512_srli_epi64(p->even.q[q], 32);
-    p->down.q[q] = _mm512_sub_epi32(down, _mm512_set1_epi32(32));
-    p->round.q[q] = _mm512_add_epi32(_mm512_sllv_epi32(one, _mm512_sub_epi32(down, least)),
-                                     _mm512_sllv_epi32(_mm512_set1_epi32(t->output->y_zero), p->down.q[q]));
-    slow |= _mm512_cmpgt_epu32_mask(_mm512_sub_epi32(down, least), _mm512_set1_epi32(54 - 33));
+    p->quickly[q] = kerf_make_quick(multiplier.q[q], down.q[q], t->output->y_zero);
+    slow |= kerf_slow_lanes(down.q[q]);
   }
   p->quick = slow == 0;
   if (p->quick) return;
   for (int q = 0; q < 4; q++) {
-    _Alignas(64) int32_t down[16], factor[16];
+    _Alignas(64) int32_t shifts[16], factors[16];
     const int32_t none[16] = {0};
-    _mm512_store_si512(down, _mm512_add_epi32(p->down.q[q], _mm512_set1_epi32(32)));
-    _mm512_store_si512(factor, p->even.q[q]);
-    p->lanes[q] = kerf_load_lanes(none, factor, down);
+    _mm512_store_si512(shifts, down.q[q]);
+    _mm512_store_si512(factors, multiplier.q[q]);
+    p->lanes[q] = kerf_load_lanes(none, factors, shifts);
   }
 }
 

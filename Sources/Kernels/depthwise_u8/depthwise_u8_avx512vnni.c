@@ -131,20 +131,10 @@ INLINE void prepare_columns(const block *b, const uint8_t *const *line, int64_t 
 /// Requantizes sums of vector q; what comes out is bounded by packing it to bytes.
 INLINE void requantize(const int count, const parameters *p, const int q, const bool quick, const kerf_bounds *bounds,
                        __m512i *acc) {
-  __m512i even = p->even.q[q], odd = p->odd.q[q];
-  const __m512i round = p->round.q[q], down = p->down.q[q];
-  // See gemm_u8_avx2.h for the barrier.
-  __asm__("" : "+v"(even), "+v"(odd));
+  const kerf_quick quickly = p->quickly[q];
   UNROLL
-  for (int i = 0; i < count; i++) {
-    if (!quick) {
-      acc[i] = kerf_requantize_lanes(acc[i], &p->lanes[q], bounds);
-    } else {
-      // The upper halves of the products: rounded and shifted by what is left, all 16 at once.
-      const __m512i low = _mm512_mul_epi32(acc[i], even), high = _mm512_mul_epi32(_mm512_srli_epi64(acc[i], 32), odd);
-      acc[i] = _mm512_srav_epi32(_mm512_add_epi32(kerf_odd_lanes(low, high), round), down);
-    }
-  }
+  for (int i = 0; i < count; i++)
+    acc[i] = quick ? kerf_requantize_quick(acc[i], &quickly) : kerf_requantize_lanes(acc[i], &p->lanes[q], bounds);
 }
 
 /// What a tile needs beside its size.

@@ -19,12 +19,10 @@ typedef struct blocks {
   uint64_t gathered_bytes, sum_bytes;
 } blocks;
 
-static int64_t round_up(int64_t n, int64_t step) { return kerf_ceil_div(n, step) * step; }
-
 static void choose_depth(blocks *p, int64_t m, int64_t k) {
   const bool whole = k <= DEPTH_WHOLE || (m <= 28 && k <= 16 * DEPTH);
   p->chunks = whole ? 1 : kerf_ceil_div(k, DEPTH);
-  p->depth = whole ? k : round_up(kerf_ceil_div(k, p->chunks), KERF_PANEL);
+  p->depth = whole ? k : kerf_round_up(kerf_ceil_div(k, p->chunks), KERF_PANEL);
   p->chunks = whole ? 1 : kerf_ceil_div(k, p->depth);
 }
 

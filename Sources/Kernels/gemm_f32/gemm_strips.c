@@ -27,8 +27,6 @@ typedef struct plan {
   uint64_t address_bytes, slot_bytes;
 } plan;
 
-static int64_t round_up(int64_t n, int64_t step) { return kerf_ceil_div(n, step) * step; }
-
 /// Rows of A of which `floats` stay in the second-level cache while panels of B go by.
 static int64_t rows_that_stay(int64_t floats) {
   return kerf_max(ROW_STEP, BLOCK_FLOATS / kerf_max(1, floats) / ROW_STEP * ROW_STEP);
@@ -39,7 +37,7 @@ static chunks split(const kerf_strips *s) {
   if (s->m <= 5 * rows_that_stay(s->footprint)) return (chunks){s->segments, 1, s->k, 1};
   const int64_t parts = kerf_ceil_div(s->k, CHUNK);
   if (parts > 1) {
-    const int64_t k = round_up(kerf_ceil_div(s->k, parts), KERF_PANEL);
+    const int64_t k = kerf_round_up(kerf_ceil_div(s->k, parts), KERF_PANEL);
     return (chunks){1, kerf_ceil_div(s->k, k), k, s->segments * kerf_ceil_div(s->k, k)};
   }
   const int64_t count = kerf_ceil_div(s->segments, kerf_max(1, CHUNK / kerf_max(1, s->k)));
@@ -49,13 +47,13 @@ static chunks split(const kerf_strips *s) {
 
 static plan choose(const kerf_strips *s, const kerf_pool *pool) {
   plan p = {.depth = split(s)};
-  const int64_t n = round_up(s->n, KERF_TILE_COLUMNS), depth = s->segments * s->k;
+  const int64_t n = kerf_round_up(s->n, KERF_TILE_COLUMNS), depth = s->segments * s->k;
   const bool cached = depth <= CACHED_FLOATS / kerf_max(1, n);
   const int64_t room = rows_that_stay(kerf_min(s->footprint, p.depth.k));
   const int64_t most = cached ? kerf_min(room, ROW_STEPS) : kerf_min(room, MOST_ROWS);
   const int64_t blocks = kerf_max(kerf_ceil_div(s->m, most), cached ? TASKS : 1);
-  p.rows = kerf_max(1, kerf_min(s->m, round_up(kerf_ceil_div(s->m, blocks), ROW_STEP)));
-  const int64_t wide = kerf_min(WIDE_COLUMNS, round_up(n * blocks / TASKS, KERF_TILE_COLUMNS));
+  p.rows = kerf_max(1, kerf_min(s->m, kerf_round_up(kerf_ceil_div(s->m, blocks), ROW_STEP)));
+  const int64_t wide = kerf_min(WIDE_COLUMNS, kerf_round_up(n * blocks / TASKS, KERF_TILE_COLUMNS));
   p.columns = cached ? n : kerf_max(KERF_TILE_COLUMNS, p.depth.count > 1 ? wide : 0);
   p.fetched = !cached;
   p.across = kerf_ceil_div(s->n, kerf_max(1, p.columns));
@@ -95,7 +93,7 @@ static void run_chunk(const job *j, const task *t, kerf_whole w, int64_t at) {
   const int64_t width = isa->panels * KERF_PANEL, steps = kerf_max(1, w.segments * w.k / 8);
   const int64_t share = w.segments * w.k * width / kerf_ceil_div(t->rows, isa->rows) / 16 * 16;
   const float *const *a = w.a;
-  if (j->p.fetched) w.next_step = kerf_max(16, round_up(share / steps, 16));
+  if (j->p.fetched) w.next_step = kerf_max(16, kerf_round_up(share / steps, 16));
   for (int64_t n = 0; n < t->columns; n += width) {
     const float *b = s->b + (t->n0 + n) / KERF_PANEL * w.stride + at;
     for (int64_t m = 0; m < t->rows; m += isa->rows) {

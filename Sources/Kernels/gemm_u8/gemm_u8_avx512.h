@@ -57,24 +57,26 @@ INLINE __m512i kerf_requantize_lanes(__m512i acc, const kerf_lanes *l, const ker
 /// The same for shifts of 33 ... 54, whose results fit 32 bits: what rounds leaves the lower half of the product alone, so
 /// that the upper suffices, and the zero point is part of it.
 typedef struct kerf_quick {
-  __m512i init, m_even, m_odd, round, down;
+  __m512i m_even, m_odd, round, down;
 } kerf_quick;
+
+/// The lanes whose shifts are not such.
+INLINE __mmask16 kerf_slow_lanes(__m512i shift) {
+  return _mm512_cmpgt_epu32_mask(_mm512_sub_epi32(shift, _mm512_set1_epi32(33)), _mm512_set1_epi32(54 - 33));
+}
 
 /// Whether 32 shifts are such.
 INLINE bool kerf_is_quick(const int32_t *shift) {
-  const __m512i least = _mm512_set1_epi32(33), range = _mm512_set1_epi32(54 - 33);
-  const __m512i a = _mm512_sub_epi32(_mm512_loadu_si512(shift), least);
-  const __m512i b = _mm512_sub_epi32(_mm512_loadu_si512(shift + 16), least);
-  return (_mm512_cmpgt_epu32_mask(a, range) | _mm512_cmpgt_epu32_mask(b, range)) == 0;
+  return (kerf_slow_lanes(_mm512_loadu_si512(shift)) | kerf_slow_lanes(_mm512_loadu_si512(shift + 16))) == 0;
 }
 
-INLINE kerf_quick kerf_load_quick(const int32_t *init, const int32_t *multiplier, const int32_t *shift,
-                                  const kerf_q8_output *o) {
-  const __m512i one = _mm512_set1_epi32(1), zero = _mm512_set1_epi32(o->y_zero);
-  kerf_quick q = {.init = _mm512_loadu_si512(init), .m_even = _mm512_loadu_si512(multiplier)};
-  q.m_odd = _mm512_srli_epi64(q.m_even, 32);
-  q.down = _mm512_sub_epi32(_mm512_loadu_si512(shift), _mm512_set1_epi32(32));
+INLINE kerf_quick kerf_make_quick(__m512i multiplier, __m512i shift, int32_t y_zero) {
+  const __m512i one = _mm512_set1_epi32(1), zero = _mm512_set1_epi32(y_zero);
+  kerf_quick q = {.m_even = multiplier, .m_odd = _mm512_srli_epi64(multiplier, 32)};
+  q.down = _mm512_sub_epi32(shift, _mm512_set1_epi32(32));
   q.round = _mm512_add_epi32(_mm512_sllv_epi32(one, _mm512_sub_epi32(q.down, one)), _mm512_sllv_epi32(zero, q.down));
+  // See gemm_u8_avx2.h for the barrier.
+  __asm__("" : "+v"(q.m_even), "+v"(q.m_odd));
   return q;
 }
 
@@ -87,8 +89,8 @@ INLINE __m512i kerf_odd_lanes(__m512i even, __m512i odd) {
 
 /// Sixteen results, not bounded yet. Upper halves of the products of even lanes move down beside those of the odd ones.
 INLINE __m512i kerf_requantize_quick(__m512i acc, const kerf_quick *q) {
-  acc = _mm512_add_epi32(acc, q->init);
-  const __m512i even = kerf_multiply(acc, q->m_even), odd = kerf_multiply(_mm512_srli_epi64(acc, 32), q->m_odd);
+  const __m512i even = _mm512_mul_epi32(acc, q->m_even);
+  const __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(acc, 32), q->m_odd);
   return _mm512_srav_epi32(_mm512_add_epi32(kerf_odd_lanes(even, odd), q->round), q->down);
 }
 

@@ -97,17 +97,29 @@ INLINE void store_16(uint8_t *y, __m128i codes, int columns) {
   else _mm_mask_storeu_epi8(y, (__mmask16)((1u << columns) - 1), codes);
 }
 
+/// Quick requantization of 16 columns, and what their sums begin with.
+typedef struct column_quick {
+  __m512i init;
+  kerf_quick quick;
+} column_quick;
+
+INLINE column_quick load_quick(const kerf_q8_columns *p, int at, const kerf_q8_output *o) {
+  const __m512i multiplier = _mm512_loadu_si512(p->multiplier + at), shift = _mm512_loadu_si512(p->shift + at);
+  return (column_quick){_mm512_loadu_si512(p->init + at), kerf_make_quick(multiplier, shift, o->y_zero)};
+}
+
+INLINE __m512i quick_codes(const int32_t *acc, const column_quick *c) {
+  return kerf_requantize_quick(_mm512_add_epi32(_mm512_loadu_si512(acc), c->init), &c->quick);
+}
+
 /// Where the results of all shifts fit 32 bits: two rows at a time.
 INLINE void quick_pairs(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
                         uint8_t *y, int64_t ldy) {
-  const kerf_quick low = kerf_load_quick(p->init, p->multiplier, p->shift, o);
-  const kerf_quick high = kerf_load_quick(p->init + 16, p->multiplier + 16, p->shift + 16, o);
+  const column_quick low = load_quick(p, 0, o), high = load_quick(p, 16, o);
   for (int r = 0; r < rows; r += 2, acc += 2 * KERF_Q8_TILE, y += 2 * ldy) {
     const int32_t *next = r + 1 < rows ? acc + KERF_Q8_TILE : acc;
     const __m512i codes = bounded_codes(
-        kerf_requantize_quick(_mm512_loadu_si512(acc), &low), kerf_requantize_quick(_mm512_loadu_si512(acc + 16), &high),
-        kerf_requantize_quick(_mm512_loadu_si512(next), &low),
-        kerf_requantize_quick(_mm512_loadu_si512(next + 16), &high), o);
+        quick_codes(acc, &low), quick_codes(acc + 16, &high), quick_codes(next, &low), quick_codes(next + 16, &high), o);
     store_32(y, _mm512_castsi512_si256(codes), columns);
     if (r + 1 < rows) store_32(y + ldy, _mm512_extracti64x4_epi64(codes, 1), columns);
   }
@@ -116,12 +128,12 @@ INLINE void quick_pairs(int rows, int columns, const int32_t *acc, const kerf_q8
 /// The same of up to 16 columns, four rows at a time.
 INLINE void quick_fours(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
                         uint8_t *y, int64_t ldy) {
-  const kerf_quick q = kerf_load_quick(p->init, p->multiplier, p->shift, o);
+  const column_quick q = load_quick(p, 0, o);
   for (int r = 0; r < rows; r += 4, acc += 4 * KERF_Q8_TILE, y += 4 * ldy) {
     __m512i v[4];
     UNROLL
     for (int i = 0; i < 4; i++) {
-      v[i] = kerf_requantize_quick(_mm512_loadu_si512(acc + (r + i < rows ? i : 0) * KERF_Q8_TILE), &q);
+      v[i] = quick_codes(acc + (r + i < rows ? i : 0) * KERF_Q8_TILE, &q);
     }
     const __m512i codes = bounded_codes(v[0], v[1], v[2], v[3], o);
     store_16(y, _mm512_castsi512_si128(codes), columns);

@@ -14,14 +14,12 @@ typedef struct plan {
   int64_t strip_bytes, panel_bytes, sum_bytes, slot_bytes;  // of a slot: gathered rows, the panel, sums, then the rows
 } plan;
 
-static int64_t round_up(int64_t n, int64_t to) { return kerf_ceil_div(n, to) * to; }
-
 static plan make_plan(int64_t m, int64_t n, int64_t k, int64_t groups, bool filled) {
   plan p = {.blocks = kerf_ceil_div(k, 4), .panels = kerf_ceil_div(n, KERF_Q8_PANEL)};
   // Rows whose distance is a multiple of 4 KiB would compete for the same lines of the first cache.
   p.ld = p.blocks * 4 + (p.blocks % 64 == 0 ? 32 : 0);
   const int64_t most = kerf_max(kerf_min(BLOCK_BYTES / (2 * p.ld + 1), MAX_BLOCK), 2 * KERF_Q16_ROWS);
-  p.rows = round_up(kerf_ceil_div(m, kerf_ceil_div(kerf_max(m, 1), most)), KERF_Q16_ROWS);
+  p.rows = kerf_round_up(kerf_ceil_div(m, kerf_ceil_div(kerf_max(m, 1), most)), KERF_Q16_ROWS);
   p.row_tasks = kerf_ceil_div(m, p.rows);
   const int64_t wanted = kerf_ceil_div(LEAST_TASKS, kerf_max(p.row_tasks * groups, 1));
   p.chunk = kerf_ceil_div(p.panels, wanted);

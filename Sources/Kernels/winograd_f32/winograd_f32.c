@@ -27,23 +27,21 @@ typedef struct job {
   kerf_pool *pool;
 } job;
 
-static int64_t round_up(int64_t n, int64_t step) { return kerf_ceil_div(n, step) * step; }
-
 /// Tiles of a block, and its memory; room for the padding of the widest instruction set.
 static void plan(job *j, const kerf_pool *pool) {
   const int64_t positions = j->side * j->side;
   j->across = kerf_ceil_div(j->ow, j->m);
   j->down = kerf_ceil_div(j->oh, j->m);
   j->tiles = j->n * j->across * j->down;
-  j->depth = round_up(j->c, KERF_PANEL);
+  j->depth = kerf_round_up(j->c, KERF_PANEL);
   j->panels = kerf_ceil_div(j->oc, KERF_PANEL);
-  const int64_t floats = (j->depth + round_up(j->oc, KERF_TILE_COLUMNS)) * positions;
+  const int64_t floats = (j->depth + kerf_round_up(j->oc, KERF_TILE_COLUMNS)) * positions;
   const int64_t most = kerf_max(LEAST_TILES, BLOCK_FLOATS / kerf_max(1, floats));
   j->blocks = kerf_max(1, kerf_ceil_div(j->tiles, most));
-  j->block = kerf_min(j->tiles, round_up(kerf_ceil_div(j->tiles, j->blocks), ROW_STEP));
+  j->block = kerf_min(j->tiles, kerf_round_up(kerf_ceil_div(j->tiles, j->blocks), ROW_STEP));
   j->blocks = j->tiles ? kerf_ceil_div(j->tiles, j->block) : 0;
   j->in_step = j->block * j->depth + LINE;
-  j->out_step = j->block * round_up(j->oc, KERF_TILE_COLUMNS) + LINE;
+  j->out_step = j->block * kerf_round_up(j->oc, KERF_TILE_COLUMNS) + LINE;
   j->slots = j->blocks < MANY ? 1 : kerf_min(j->blocks, kerf_pool_threads(pool));
   j->slot_floats = (j->in_step + j->out_step) * positions;
 }
