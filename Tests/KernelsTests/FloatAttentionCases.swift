@@ -6,24 +6,7 @@ import Kernels
   import Musl
 #endif
 
-/// What a case of attention is about. Lengths around the tiles of queries (6, 14, 84) and keys (16, 256).
-private struct AttentionCase {
-  var batch = 1
-  var heads = 1
-  var keyHeads = 1
-  var length: Int
-  var total: Int
-  var size: Int
-  var valueSize: Int
-  var causal = 0
-  /// Leading dimensions of the mask, nil for none.
-  var mask: [Int]?
-  var isBool = false
-  var softcap = 0.0
-  /// [B,heads,length,size] instead of columns.
-  var isByHead = false
-}
-
+/// Lengths around the tiles of queries (6, 10, 14, 84) and keys (16, 256).
 @Sendable func attentionCases() -> [KernelCase] {
   let cases = [
     AttentionCase(length: 1, total: 1, size: 1, valueSize: 1),
@@ -45,61 +28,42 @@ private struct AttentionCase {
 }
 
 private func kernelCase(_ c: AttentionCase, _ index: Int, _ random: inout TestRandom) -> KernelCase {
-  // Columns before and behind those that are read.
-  let first = c.isByHead ? [0, 0, 0] : [index % 3, index % 2, 2]
+  let first = c.firstColumns(index)
   let q = Heads(c, heads: c.heads, length: c.length, size: c.size, first: first[0], &random)
   let k = Heads(c, heads: c.keyHeads, length: c.total, size: c.size, first: first[1], &random)
   let v = Heads(c, heads: c.keyHeads, length: c.total, size: c.valueSize, first: first[2], &random)
-  let maskDims = c.mask.map { $0 + [c.total] }
-  let seen = (0..<(maskDims?.reduce(1, *) ?? 0)).map { _ in random.floats(1)[0] < 0.4 }
-  let added = seen.map { $0 ? random.floats(1)[0] : -Float.infinity }
-  let mask: TestTensor =
-    maskDims.map { c.isBool ? .bool(seen, $0) : .f32(added, $0) } ?? .none
-  let y = expected(c, q, k, v) { b, h, i, j in
-    guard let dims = c.mask else { return 0 }
-    var at = 0
-    let place = [b, h, i].suffix(dims.count)
-    for (position, dim) in zip(place, dims) { at = at * dim + (dim == 1 ? 0 : position) }
-    at = at * c.total + j
-    return c.isBool ? (seen[at] ? 0 : -.infinity) : Double(added[at])
-  }
+  let mask = c.mask(&random)
+  let y = expected(c, q, k, v) { Double(mask.added($0, $1, $2, $3)) }
   let attributes: [TestAttribute] =
     [c.heads, c.keyHeads, c.size, c.valueSize].map { .integer($0) } + first.map { .integer($0) } + [
       .double(attentionScale), .double(c.softcap), .integer(c.causal),
     ]
   return KernelCase(
-    name: "\(c)", inputs: [q.tensor, k.tensor, v.tensor, mask], attributes: attributes, outputs: [y],
+    name: "\(c)", inputs: [q.tensor, k.tensor, v.tensor, mask.tensor], attributes: attributes, outputs: [y],
     absolute: 2e-6, relative: 1e-5)
 }
 
 private let attentionScale = 0.625
 
-/// An operand, by head or with other columns around its own.
+/// An operand.
 private struct Heads {
   let tensor: TestTensor
   private let values: [Float]
-  private let (heads, length, size, columns, first): (Int, Int, Int, Int, Int)
-  private let isByHead: Bool
+  private let rows: AttentionRows
 
   init(_ c: AttentionCase, heads: Int, length: Int, size: Int, first: Int, _ random: inout TestRandom) {
-    (self.heads, self.length, self.size, self.first, isByHead) = (heads, length, size, first, c.isByHead)
-    columns = c.isByHead ? size : heads * size + first + 1
-    let dims = c.isByHead ? [c.batch, heads, length, size] : [c.batch, length, columns]
-    values = random.floats(dims.reduce(1, *), -2, 2)
-    tensor = .f32(values, dims)
+    rows = AttentionRows(c, heads: heads, length: length, size: size, first: first)
+    values = random.floats(rows.dims.reduce(1, *), -2, 2)
+    tensor = .f32(values, rows.dims)
   }
 
-  func row(_ b: Int, _ h: Int, _ i: Int) -> [Double] {
-    let start = isByHead ? ((b * heads + h) * length + i) * size : (b * length + i) * columns + first + h * size
-    return values[start..<start + size].map(Double.init)
-  }
+  func row(_ b: Int, _ h: Int, _ i: Int) -> [Double] { values[rows.row(b, h, i)].map(Double.init) }
 }
 
 private func expected(
   _ c: AttentionCase, _ q: Heads, _ k: Heads, _ v: Heads, mask: (Int, Int, Int, Int) -> Double
 ) -> TestTensor {
-  let columns = c.heads * c.valueSize
-  var y = [Float](repeating: 0, count: c.batch * c.length * columns)
+  var y = [Float](repeating: 0, count: c.outputDims.reduce(1, *))
   for b in 0..<c.batch {
     for h in 0..<c.heads {
       let source = h / (c.heads / c.keyHeads)
@@ -119,13 +83,10 @@ private func expected(
         for j in 0..<c.total where powers[j] > 0 {
           for (d, x) in v.row(b, source, j).enumerated() { row[d] += powers[j] / sum * x }
         }
-        let at =
-          c.isByHead
-          ? ((b * c.heads + h) * c.length + i) * c.valueSize : (b * c.length + i) * columns + h * c.valueSize
+        let at = c.outputPlace(b, h, i)
         for d in 0..<c.valueSize { y[at + d] = Float(row[d]) }
       }
     }
   }
-  let dims = c.isByHead ? [c.batch, c.heads, c.length, c.valueSize] : [c.batch, c.length, columns]
-  return .f32(y, dims)
+  return .f32(y, c.outputDims)
 }

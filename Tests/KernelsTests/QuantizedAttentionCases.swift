@@ -1,51 +1,30 @@
 import Kernels
 
-/// What a case of attention on codes is about. Lengths around the blocks of queries (2 … 14) and keys (16, 32, 64), sizes
-/// around fours and 32 columns.
-private struct CodedAttentionCase {
-  var batch = 1
-  var heads = 1
-  var keyHeads = 1
-  var length: Int
-  var total: Int
-  var size: Int
-  var valueSize: Int
-  var causal = 0
-  /// Leading dimensions of the mask, nil for none.
-  var mask: [Int]?
-  var isBool = false
-  /// Scores of which many are far from the top, or the extremes that need all 32 bits.
-  var spread = 1.0
-  var isExtreme = false
-  var isFloat = false
-  /// [B,heads,length,size] instead of columns.
-  var isByHead = false
-}
-
+/// Lengths around the blocks of queries (2 … 14) and keys (16, 32, 64), sizes around fours and 32 columns.
 @Sendable func codedAttentionCases() -> [KernelCase] {
   let cases = [
-    CodedAttentionCase(length: 1, total: 1, size: 1, valueSize: 1),
-    CodedAttentionCase(heads: 2, keyHeads: 2, length: 5, total: 17, size: 7, valueSize: 3),
-    CodedAttentionCase(
+    AttentionCase(length: 1, total: 1, size: 1, valueSize: 1),
+    AttentionCase(heads: 2, keyHeads: 2, length: 5, total: 17, size: 7, valueSize: 3),
+    AttentionCase(
       batch: 2, heads: 3, keyHeads: 3, length: 13, total: 13, size: 16, valueSize: 16, mask: [2, 1, 1]),
-    CodedAttentionCase(
+    AttentionCase(
       heads: 4, keyHeads: 2, length: 31, total: 32, size: 20, valueSize: 33, causal: 2, isByHead: true),
-    CodedAttentionCase(heads: 2, keyHeads: 1, length: 85, total: 85, size: 8, valueSize: 17, causal: 1, spread: 4),
-    CodedAttentionCase(length: 9, total: 256, size: 5, valueSize: 40, mask: [9], isBool: true, spread: 3),
-    CodedAttentionCase(
+    AttentionCase(heads: 2, keyHeads: 1, length: 85, total: 85, size: 8, valueSize: 17, causal: 1, spread: 4),
+    AttentionCase(length: 9, total: 256, size: 5, valueSize: 40, mask: [9], isBool: true, spread: 3),
+    AttentionCase(
       length: 14, total: 257, size: 4, valueSize: 16, mask: [1, 1, 14], isFloat: true, isByHead: true),
-    CodedAttentionCase(heads: 2, keyHeads: 2, length: 29, total: 130, size: 64, valueSize: 64, spread: 6),
-    CodedAttentionCase(
+    AttentionCase(heads: 2, keyHeads: 2, length: 29, total: 130, size: 64, valueSize: 64, spread: 6),
+    AttentionCase(
       heads: 2, keyHeads: 2, length: 43, total: 63, size: 32, valueSize: 32, causal: 2, mask: [2, 43]),
-    CodedAttentionCase(length: 40, total: 20, size: 12, valueSize: 12, causal: 2),
-    CodedAttentionCase(length: 40, total: 20, size: 12, valueSize: 12, causal: 2, mask: [], isFloat: true),
-    CodedAttentionCase(length: 3, total: 40, size: 64, valueSize: 64, mask: [], spread: 9),
-    CodedAttentionCase(length: 2, total: 65, size: 129, valueSize: 70, isExtreme: true),
-    CodedAttentionCase(length: 15, total: 600, size: 33, valueSize: 31, mask: [15], isExtreme: true, isFloat: true),
-    CodedAttentionCase(batch: 0, length: 3, total: 4, size: 2, valueSize: 2),
-    CodedAttentionCase(heads: 2, keyHeads: 2, length: 3, total: 0, size: 2, valueSize: 2),
-    CodedAttentionCase(heads: 2, keyHeads: 2, length: 3, total: 0, size: 2, valueSize: 2, isFloat: true),
-    CodedAttentionCase(length: 0, total: 4, size: 2, valueSize: 2),
+    AttentionCase(length: 40, total: 20, size: 12, valueSize: 12, causal: 2),
+    AttentionCase(length: 40, total: 20, size: 12, valueSize: 12, causal: 2, mask: [], isFloat: true),
+    AttentionCase(length: 3, total: 40, size: 64, valueSize: 64, mask: [], spread: 9),
+    AttentionCase(length: 2, total: 65, size: 129, valueSize: 70, isExtreme: true),
+    AttentionCase(length: 15, total: 600, size: 33, valueSize: 31, mask: [15], isExtreme: true, isFloat: true),
+    AttentionCase(batch: 0, length: 3, total: 4, size: 2, valueSize: 2),
+    AttentionCase(heads: 2, keyHeads: 2, length: 3, total: 0, size: 2, valueSize: 2),
+    AttentionCase(heads: 2, keyHeads: 2, length: 3, total: 0, size: 2, valueSize: 2, isFloat: true),
+    AttentionCase(length: 0, total: 4, size: 2, valueSize: 2),
   ]
   var random = TestRandom(131)
   return cases.enumerated().map { index, c in kernelCase(c, index, &random) } + [knownCase()]
@@ -67,25 +46,14 @@ private func knownCase() -> KernelCase {
     outputs: [.u8([100 + 24], [1, 1, 1])])  // 1553 · 0.5 / 651 · 20 = 23.86
 }
 
-private func kernelCase(_ c: CodedAttentionCase, _ index: Int, _ random: inout TestRandom) -> KernelCase {
-  // Columns before and behind those that are read.
-  let first = c.isByHead ? [0, 0, 0] : [index % 3, index % 2, 2]
+private func kernelCase(_ c: AttentionCase, _ index: Int, _ random: inout TestRandom) -> KernelCase {
+  let first = c.firstColumns(index)
   let q = Codes(c, heads: c.heads, length: c.length, size: c.size, first: first[0], &random)
   let k = Codes(c, heads: c.keyHeads, length: c.total, size: c.size, first: first[1], &random)
   let v = Codes(c, heads: c.keyHeads, length: c.total, size: c.valueSize, first: first[2], isFloat: true, &random)
-  let maskDims = c.mask.map { $0 + [c.total] }
-  let seen = (0..<(maskDims?.reduce(1, *) ?? 0)).map { _ in random.floats(1)[0] < 0.4 }
-  let added = seen.map { $0 ? random.floats(1)[0] : -Float.infinity }
-  let mask: TestTensor = maskDims.map { c.isBool ? .bool(seen, $0) : .f32(added, $0) } ?? .none
-  var work = CodedWork(c, q, k, v)
+  let mask = c.mask(&random)
+  var work = CodedWork(c, q, k, v, mask.added)
   (work.queryZero, work.zero) = (random.int(0...255), random.int(0...255))
-  work.mask = { b, h, i, j in
-    guard let dims = c.mask else { return 0 }
-    var at = 0
-    for (position, dim) in zip([b, h, i].suffix(dims.count), dims) { at = at * dim + (dim == 1 ? 0 : position) }
-    at = at * c.total + j
-    return c.isBool ? (seen[at] ? 0 : -.infinity) : added[at]
-  }
   let sizes = [c.heads, c.keyHeads, c.size, c.valueSize] + first
   let attributes: [TestAttribute] =
     sizes.map { .integer($0) } + [
@@ -93,42 +61,36 @@ private func kernelCase(_ c: CodedAttentionCase, _ index: Int, _ random: inout T
       .double(Double(work.factor)), .integer(work.zero),
     ]
   return KernelCase(
-    name: "\(c)", inputs: [q.tensor, k.tensor, v.tensor, mask], attributes: attributes, outputs: [work.result()],
+    name: "\(c)", inputs: [q.tensor, k.tensor, v.tensor, mask.tensor], attributes: attributes, outputs: [work.result()],
     absolute: 0, relative: 0)
 }
 
-/// An operand, by head or with other columns around its own: codes, or quarters of them less 100 as floats.
+/// An operand: codes, or quarters of them less 100 as floats.
 private struct Codes {
   let tensor: TestTensor
   private let values: [UInt8]
-  private let (heads, length, size, columns, first): (Int, Int, Int, Int, Int)
-  private let isByHead: Bool
+  private let rows: AttentionRows
 
   init(
-    _ c: CodedAttentionCase, heads: Int, length: Int, size: Int, first: Int, isFloat: Bool = false,
+    _ c: AttentionCase, heads: Int, length: Int, size: Int, first: Int, isFloat: Bool = false,
     _ random: inout TestRandom
   ) {
-    (self.heads, self.length, self.size, self.first, isByHead) = (heads, length, size, first, c.isByHead)
-    columns = c.isByHead ? size : heads * size + first + 1
-    let dims = c.isByHead ? [c.batch, heads, length, size] : [c.batch, length, columns]
-    let bytes = random.bytes(dims.reduce(1, *))
+    rows = AttentionRows(c, heads: heads, length: length, size: size, first: first)
+    let bytes = random.bytes(rows.dims.reduce(1, *))
     values = c.isExtreme ? bytes.map { $0 < 100 ? 0 : 255 } : bytes
-    tensor = isFloat ? .f32(values.map { (Float($0) - 100) / 4 }, dims) : .u8(values, dims)
+    tensor = isFloat ? .f32(values.map { (Float($0) - 100) / 4 }, rows.dims) : .u8(values, rows.dims)
   }
 
-  func row(_ b: Int, _ h: Int, _ i: Int) -> [Int] {
-    let start = isByHead ? ((b * heads + h) * length + i) * size : (b * length + i) * columns + first + h * size
-    return values[start..<start + size].map(Int.init)
-  }
+  func row(_ b: Int, _ h: Int, _ i: Int) -> [Int] { values[rows.row(b, h, i)].map(Int.init) }
 }
 
 /// The definition (attention_u8.h), in the same operations of float.
 private struct CodedWork {
-  let c: CodedAttentionCase
+  let c: AttentionCase
   let q: Codes
   let k: Codes
   let v: Codes
-  var mask: (Int, Int, Int, Int) -> Float = { _, _, _, _ in 0 }
+  let mask: (Int, Int, Int, Int) -> Float
   var (queryZero, zero) = (0, 0)
   let scale: Float
   let factor: Float
@@ -137,8 +99,8 @@ private struct CodedWork {
   /// 65280 · 2^(−i / 64), as the kernels have it written out.
   private let halves = (0..<64).map { i in Int((65280 / root(i)).rounded()) }
 
-  init(_ c: CodedAttentionCase, _ q: Codes, _ k: Codes, _ v: Codes) {
-    (self.c, self.q, self.k, self.v) = (c, q, k, v)
+  init(_ c: AttentionCase, _ q: Codes, _ k: Codes, _ v: Codes, _ mask: @escaping (Int, Int, Int, Int) -> Float) {
+    (self.c, self.q, self.k, self.v, self.mask) = (c, q, k, v, mask)
     scale = Float(c.spread / (75 * 75 * Double(c.size).squareRoot()))
     factor = 1.75
     values = (0..<c.batch * c.keyHeads).map { head in
@@ -162,22 +124,18 @@ private struct CodedWork {
   }
 
   func result() -> TestTensor {
-    let columns = c.heads * c.valueSize
-    var y = [Float](repeating: 0, count: c.batch * c.length * columns)
+    var y = [Float](repeating: 0, count: c.outputDims.reduce(1, *))
     for b in 0..<c.batch {
       for h in 0..<c.heads {
         for i in 0..<c.length {
-          let at =
-            c.isByHead
-            ? ((b * c.heads + h) * c.length + i) * c.valueSize : (b * c.length + i) * columns + h * c.valueSize
+          let at = c.outputPlace(b, h, i)
           for (d, value) in row(b, h, i).enumerated() { y[at + d] = value }
         }
       }
     }
-    let dims = c.isByHead ? [c.batch, c.heads, c.length, c.valueSize] : [c.batch, c.length, columns]
-    if c.isFloat { return .f32(y, dims) }
+    if c.isFloat { return .f32(y, c.outputDims) }
     let codes = y.map { UInt8(min(max(Int($0.rounded(.toNearestOrEven)) + zero, 0), 255)) }
-    return .u8(codes, dims)
+    return .u8(codes, c.outputDims)
   }
 
   private func row(_ b: Int, _ h: Int, _ i: Int) -> [Float] {
