@@ -54,7 +54,7 @@ final class Executor {
   var loops: [LoopState?]
   /// Nanoseconds per step of the last run, when `isProfiling`.
   var isProfiling = false
-  private(set) var nanoseconds: [UInt64] = []
+  var nanoseconds: [UInt64] = []
 
   init(_ unit: LoadedProgram, _ state: RunState) {
     self.unit = unit
@@ -91,10 +91,13 @@ final class Executor {
     try late(plan, time: -1)
     if isProfiling { nanoseconds = [UInt64](repeating: 0, count: unit.kinds.count) }
     var next = 0
-    for steps in plan.bands {
-      try runSteps(next..<steps.first, plan)
-      try runBands(steps, plan)
-      next = steps.last + 1
+    for group in plan.groups {
+      try runSteps(next..<group.first, plan)
+      switch group {
+      case .bands(let steps): try runBands(steps, plan)
+      case .branches(let steps): try runBranches(steps, plan)
+      }
+      next = group.last + 1
     }
     try runSteps(next..<unit.kinds.count, plan)
   }
@@ -105,49 +108,6 @@ final class Executor {
       let begin = isProfiling ? csystem_now() : 0
       try step(index, plan)
       if isProfiling { nanoseconds[index] = csystem_now() - begin }
-    }
-  }
-
-  /// Steps that go band by band; threads take regions of the images.
-  private func runBands(_ steps: BandedSteps, _ plan: Plan) throws(RuntimeError) {
-    let count = steps.last - steps.first + 1
-    let begin = isProfiling ? csystem_now() : 0
-    var times = [UInt64](repeating: 0, count: isProfiling ? steps.slots * count : 0)
-    var failure: (step: Int, code: Int32) = (0, Int32(KERF_OK))
-    withUnsafeTemporaryAllocation(of: (step: Int, code: Int32).self, capacity: steps.slots) { failures in
-      failures.initialize(repeating: (0, Int32(KERF_OK)))
-      times.withUnsafeMutableBufferPointer { times in
-        guard let first = failures.baseAddress else { return }
-        var run = BandedSteps.Run(
-          steps: steps, plan: plan, state: state, failures: first, nanoseconds: isProfiling ? times.baseAddress : nil)
-        withUnsafeMutablePointer(to: &run) { pointer in
-          // Without ThreadPool.parallel, which allocates.
-          kerf_parallel(
-            state.pool?.pool,
-            { context, slot in
-              guard let run = context?.assumingMemoryBound(to: BandedSteps.Run.self).pointee else { return }
-              run.steps.run(Int(slot), run)
-            }, pointer, Int64(steps.slots))
-        }
-      }
-      for one in failures where one.code != KERF_OK { failure = one }
-    }
-    try state.check()
-    if failure.code != KERF_OK { throw plan.failure(failure.step, failure.code) }
-    if isProfiling { share(csystem_now() - begin, times, steps) }
-  }
-
-  /// Gives each step its share of the time of all, in proportion to what its calls took on all threads.
-  private func share(_ nanoseconds: UInt64, _ times: [UInt64], _ steps: BandedSteps) {
-    let count = steps.last - steps.first + 1
-    var sums = [UInt64](repeating: 0, count: count)
-    var total: UInt64 = 1
-    for (position, time) in times.enumerated() {
-      sums[position % count] += time
-      total += time
-    }
-    for number in sums.indices {
-      self.nanoseconds[steps.first + number] = UInt64(Double(nanoseconds) * Double(sums[number]) / Double(total))
     }
   }
 

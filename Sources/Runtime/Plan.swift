@@ -22,6 +22,10 @@ final class Plan {
   private(set) var views: Views
   /// Steps that run band by band, in their order.
   private(set) var bands: [BandedSteps] = []
+  /// Steps that threads run side by side, in their order; none of them in bands.
+  private(set) var branches: [Branches] = []
+  /// Both, in their order.
+  private(set) var groups: [StepGroup] = []
   /// Per slot: offset in the arena of planned roots, or `.max`.
   private var offsets: [UInt64]
   private(set) var arenaBytes: UInt64 = 0
@@ -62,6 +66,8 @@ final class Plan {
     makeViews()
     try prepareCalls()
     makeBands(policy, pool)
+    branches = BranchPlanner.branches(of: self, pool: pool)
+    groups = (bands.map { .bands($0) } + branches.map { .branches($0) }).sorted { $0.first < $1.first }
     try placeSlots(limit)
   }
 
@@ -266,6 +272,7 @@ final class Plan {
       intervals.append(MemoryInterval(bytes: bytes, first: Int32(index), last: Int32(index)))
     }
     for steps in bands { keep(steps, owner, &intervals) }
+    for steps in branches { keep(steps.first, steps.last, &intervals) }
     guard let layout = MemoryPlanner.place(intervals, limit: limit) else {
       throw .memory("the arena of this model needs more than the limit of \(limit) bytes with these inputs")
     }
@@ -279,16 +286,27 @@ final class Plan {
 
   /// What steps in bands read and write is needed as long as any of them runs; between them there are buffers of rows.
   private func keep(_ steps: BandedSteps, _ owner: [Int32], _ intervals: inout [MemoryInterval]) {
-    let first = Int32(steps.first)
-    let last = Int32(steps.last)
-    for index in intervals.indices where intervals[index].first <= last && intervals[index].last >= first {
-      intervals[index].first = min(intervals[index].first, first)
-      intervals[index].last = max(intervals[index].last, last)
-    }
+    keep(steps.first, steps.last, &intervals)
     for (number, bytes) in steps.bufferBytes.enumerated() {
       let output = Int(unit.program.steps[steps.first + number].outputs[0])
       intervals[Int(owner[output])].bytes = bytes * UInt64(steps.slots)
     }
+  }
+
+  /// Whatever any of these steps needs is needed as long as any of them runs.
+  private func keep(_ first: Int, _ last: Int, _ intervals: inout [MemoryInterval]) {
+    let (first, last) = (Int32(first), Int32(last))
+    for index in intervals.indices where intervals[index].first <= last && intervals[index].last >= first {
+      intervals[index].first = min(intervals[index].first, first)
+      intervals[index].last = max(intervals[index].last, last)
+    }
+  }
+
+  /// Whether the output of a step may lie where one of its inputs does, as far as branches are concerned: another may read
+  /// what was there before.
+  private func branchesAllow(_ index: Int, over root: Int32, _ views: Views) -> Bool {
+    guard let steps = branches.first(where: { $0.first <= index && index <= $0.last }) else { return true }
+    return Int(unit.analysis.defined[Int(root)]) >= steps.first && views.lastUse[Int(root)] == nil
   }
 
   /// Whether the output of a step may lie where one of its inputs does, as far as bands are concerned: rows of what the
@@ -311,7 +329,7 @@ final class Plan {
       let from = Int(owner[output])
       let to = Int(owner[Int(root)])
       guard from >= 0, to >= 0, intervals[from].bytes == intervals[to].bytes, intervals[to].last == index,
-        bandsAllow(index, over: root)
+        bandsAllow(index, over: root), branchesAllow(index, over: root, views)
       else {
         continue
       }
