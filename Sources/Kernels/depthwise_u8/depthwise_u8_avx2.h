@@ -1,9 +1,9 @@
 // Depthwise strips on vectors of AVX2, but for the sums: order_weights and sum32 are defined by the file that includes
 // this, after <immintrin.h> and TARGET (gemm_u8_avx2.h).
 //
-// 32 lanes at a time: 32 channels of a pixel, or all of 16 or 8 channels of two or four neighbouring pixels. Interleaving
-// the bytes of taps within 128-bit lanes leaves, in vector q of their sums, lanes 16 * half + 4 * q ...; weights and
-// parameters are put into that order, and packing the results to bytes undoes it.
+// 32 lanes at a time: 32 channels of a pixel, or all of 16 or 8 channels of two or four neighbouring pixels.
+// Interleaving the bytes of taps within 128-bit lanes leaves, in vector q of their sums, lanes 16 * half + 4 * q ...;
+// weights and parameters are put into that order, and packing the results to bytes undoes it.
 #ifndef KERF_DEPTHWISE_U8_AVX2_H
 #define KERF_DEPTHWISE_U8_AVX2_H
 

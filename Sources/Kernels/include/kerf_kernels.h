@@ -70,8 +70,8 @@ typedef int (*kerf_prepare_fn)(const kerf_call *call, uint64_t *scratch_bytes);
 /// Computes. Never allocates, never fails on shapes that `prepare` accepted.
 typedef int (*kerf_run_fn)(const kerf_call *call);
 
-/// Instruction sets, by the numbers that bundles hold; kerf_isa_at has them by strength. A kernel runs where its set is in
-/// kerf_isa_supported().
+/// Instruction sets, by the numbers that bundles hold; kerf_isa_at has them by strength. A kernel runs where its set is
+/// in kerf_isa_supported().
 enum {
   KERF_ISA_PORTABLE = 0,
   KERF_ISA_AVX2 = 1,        // with FMA and F16C
@@ -105,8 +105,8 @@ const kerf_kernel *kerf_kernels(size_t *count);
 const kerf_op *kerf_find_op(uint16_t op);
 /// The best kernel of that operation whose instruction set is in `isa_mask` (bit 1 << KERF_ISA_…), or NULL.
 const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask);
-/// Instruction sets that this processor has, this build holds kernels for and the environment variable KERF_ISA allows (the
-/// set it names and weaker ones), as a mask. Always has PORTABLE, and no other where KERF_ISA names no set.
+/// Instruction sets that this processor has, this build holds kernels for and the environment variable KERF_ISA allows
+/// (the set it names and weaker ones), as a mask. Always has PORTABLE, and no other where KERF_ISA names no set.
 uint32_t kerf_isa_supported(void);
 const char *kerf_isa_name(int isa);
 /// The set of that name, or -1.
