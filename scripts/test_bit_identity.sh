@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs six whole 8-bit models with the kernels of every instruction set at hand and asks for the same bytes: on this
-# processor in plain C, with AVX2, and with all it has, on one thread and three; on arm64 under qemu in plain C, with
-# NEON, with the dot product and with i8mm. AVX-512 and VNNI take part where the processor has them.
+# processor compiled for plain C, for x86-64-v3 and for all it has, with the kernels of each set it has (KERF_ISA), on one
+# thread and three; on arm64 under qemu in plain C, with NEON, with the dot product and with i8mm. AVX-VNNI and AVX-512 take
+# part where the processor has them.
 #
 #   scripts/test_bit_identity.sh KERF [FOLDER…]   (FOLDER: with model.onnx and x.npy, instead of the six)
 #
@@ -16,6 +17,9 @@ if [ $# = 0 ]; then
   "${PYTHON:-python3}" Tests/BitIdentity/generate.py "$work/models"
   set -- "$work"/models/*
 fi
+sets=$("$kerf" operators | sed -n 's/.*this processor: //p')
+[ -n "$sets" ] || { echo "error: kerf operators names no instruction sets" >&2; exit 1; }
+echo "this processor: $sets"
 scripts/build-device.sh aarch64 >/dev/null
 arm() { qemu-aarch64-static -L /usr/aarch64-linux-gnu -cpu "$1" .build/device/aarch64/kerf-run "${@:2}"; }
 
@@ -31,6 +35,10 @@ for folder in "$@"; do
   for target in portable x86-64-v3 native; do
     "$kerf" run "$work/$target.kerf" --inputs "$folder/x.npy" --outputs "$work/$target" --quiet
     agree "$name" $target "$work/$target"
+  done
+  for set in $sets; do
+    KERF_ISA=$set "$kerf" run "$work/native.kerf" --inputs "$folder/x.npy" --outputs "$work/$set-only" --quiet
+    agree "$name" "KERF_ISA=$set" "$work/$set-only"
   done
   "$kerf" run "$work/native.kerf" --inputs "$folder/x.npy" --outputs "$work/threads" --threads 3 --quiet
   agree "$name" "three threads" "$work/threads"

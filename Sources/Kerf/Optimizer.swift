@@ -129,7 +129,7 @@ extension Compiler {
     exceptions: [NodeID: QuantizationPlan.Exception] = [:], hasRanges: Bool = true
   ) -> PrecisionSearch {
     options.progress?("compare codes with float", nil)
-    return PrecisionSearch(graph, PrecisionCosts(isaMask: options.target.isaMask), costs) { more in
+    return PrecisionSearch(graph, PrecisionCosts(isaMask: options.target.expectedMask), costs) { more in
       QuantizationPlan(
         graph, keepFloat: options.keepFloat, exceptions: exceptions.merging(more) { first, _ in first },
         hasRanges: hasRanges)

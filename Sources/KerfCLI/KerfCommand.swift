@@ -27,6 +27,7 @@ struct KerfCommand: ParsableCommand {
   static func run(_ arguments: [String]) -> Int32 {
     do {
       var command = try parseAsRoot(try Recipe.expanded(arguments))
+      try InstructionSets.checkEnvironment()
       try command.run()
       return 0
     } catch let error as KerfError {

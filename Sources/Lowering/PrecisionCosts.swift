@@ -43,12 +43,13 @@ public struct PrecisionCosts: Sendable {
   /// `isaMask`: instruction sets that kernels may use.
   public init(isaMask: UInt32) {
     func has(_ set: Int) -> Bool { isaMask >> UInt32(set) & 1 == 1 }
-    let hasDots = has(Int(KERF_ISA_AVX512VNNI)) || has(Int(KERF_ISA_DOTPROD))
+    let hasVNNI = has(Int(KERF_ISA_AVX512VNNI)) || has(Int(KERF_ISA_AVXVNNI))
+    let hasDots = hasVNNI || has(Int(KERF_ISA_DOTPROD))
     let hasVectors = has(Int(KERF_ISA_AVX2)) || has(Int(KERF_ISA_NEON))
     (product, depthwise) = hasDots ? (0.25, 1.0) : hasVectors ? (0.7, 1.7) : (1, 3)
-    if has(Int(KERF_ISA_AVX512VNNI)) { depthwise = 0.3 }
+    if hasVNNI { depthwise = has(Int(KERF_ISA_AVX512VNNI)) ? 0.3 : 1.4 }
     (attention, codedScore) = hasDots ? (0.25, 42) : hasVectors ? (1.7, 100) : (4, 300)
-    hasPairs = has(Int(KERF_ISA_AVX2)) && !has(Int(KERF_ISA_AVX512VNNI))
+    hasPairs = has(Int(KERF_ISA_AVX2)) && !hasVNNI
   }
 
   /// Whether a layer on codes multiplies fastest by weights whose pairs of products fit 16 bits, on processors without

@@ -103,7 +103,10 @@ public final class Model: @unchecked Sendable {
   /// The strongest instruction set in use.
   public var isaName: String {
     var strongest: Int32 = 0
-    for isa in 0..<Int32(8) where isaMask >> UInt32(isa) & 1 == 1 { strongest = isa }
+    for position in 0..<Int32(KERF_ISA_COUNT) {
+      let isa = kerf_isa_at(position)
+      if isaMask >> UInt32(isa) & 1 == 1 { strongest = isa }
+    }
     return String(cString: kerf_isa_name(strongest))
   }
 

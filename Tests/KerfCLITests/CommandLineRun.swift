@@ -12,11 +12,14 @@ struct CommandLineRun {
   static let executable: URL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("kerf")
 
-  init(_ arguments: [String], executable: URL = CommandLineRun.executable) throws {
+  init(
+    _ arguments: [String], executable: URL = CommandLineRun.executable, environment: [String: String] = [:]
+  ) throws {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "100"]) { _, new in new }
+      .merging(environment) { _, new in new }
     let files = try (0..<2).map { _ -> FileHandle in
       let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
       _ = FileManager.default.createFile(atPath: url.path, contents: nil)

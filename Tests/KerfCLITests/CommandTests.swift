@@ -74,6 +74,15 @@ import Testing
 
   // MARK: Failures
 
+  /// The variable names the strongest instruction set that kernels may use.
+  @Test func instructionSetsOfTheEnvironment() throws {
+    let plain = try CommandLineRun(["operators", "--json"], environment: ["KERF_ISA": "portable"])
+    #expect(try plain.json()["isas"] as? [String] == ["portable"])
+    let wrong = try CommandLineRun(["operators"], environment: ["KERF_ISA": "avx3"])
+    #expect(wrong.status == 1 && wrong.output.isEmpty)
+    #expect(wrong.firstErrorLine == "error: the environment variable KERF_ISA is 'avx3', which is no instruction set")
+  }
+
   @Test func missingFiles() throws {
     for command in ["verify", "report"] {
       let run = try kerf(command, "/nonexistent/a.kerf")

@@ -61,4 +61,22 @@ private let namedOperations = allOperations().map { NamedOperation(op: $0.op, na
       #expect(kerf_find_kernel(op.op, 1)?.pointee.isa == UInt8(KERF_ISA_PORTABLE), "\(String(cString: op.name))")
     }
   }
+
+  /// Bundles hold the numbers of sets; which kernel runs is a matter of their order.
+  @Test func setsHaveNamesAndAnOrder() {
+    let sets = (0..<Int32(KERF_ISA_COUNT)).map(kerf_isa_at)
+    #expect(sets.sorted() == Array(0..<Int32(KERF_ISA_COUNT)) && sets.first == Int32(KERF_ISA_PORTABLE))
+    for set in sets { #expect(kerf_isa_find(kerf_isa_name(set)) == set) }
+    #expect(kerf_isa_find("avx") == -1 && kerf_isa_find("unknown") == -1)
+    #if arch(x86_64)
+      func best(_ sets: [Int]) -> Int? {
+        let mask = sets.reduce(UInt32(1)) { $0 | 1 << UInt32($1) }
+        return kerf_find_kernel(UInt16(KERF_OP_GEMM_U8_U8), mask).map { Int($0.pointee.isa) }
+      }
+      let (avx2, avxVNNI) = (Int(KERF_ISA_AVX2), Int(KERF_ISA_AVXVNNI))
+      #expect(best([avx2]) == avx2 && best([avx2, avxVNNI]) == avxVNNI)
+      let all = [avx2, avxVNNI, Int(KERF_ISA_AVX512), Int(KERF_ISA_AVX512VNNI)]
+      #expect(best(all) == Int(KERF_ISA_AVX512VNNI))
+    #endif
+  }
 }

@@ -63,8 +63,16 @@ import Testing
   @Test func attentionGainsFromDotProducts() throws {
     let vnni = try attention([Int32(KERF_ISA_AVX2), Int32(KERF_ISA_AVX512VNNI)])
     #expect(vnni[0] == 1080 * (8 + 75) && vnni[1] < vnni[0] * 0.6)
+    #expect(try attention([Int32(KERF_ISA_AVX2), Int32(KERF_ISA_AVXVNNI)]) == vnni)
     let avx2 = try attention([Int32(KERF_ISA_AVX2)])
     #expect(avx2[0] == vnni[0] && avx2[1] > avx2[0])
+  }
+
+  /// Bundles for x86-64-v3 run on AVX-VNNI where the processor has it, but most do not.
+  @Test func targetsCountOnWhatTheirProcessorsHave() {
+    let set = UInt32(1) << UInt32(KERF_ISA_AVXVNNI)
+    #expect(Target.x8664v3.isaMask & set != 0 && Target.x8664v3.expectedMask == Target.x8664v3.isaMask & ~set)
+    #expect(Target.x8664v4.expectedMask == Target.x8664v4.isaMask && Target.native.expectedMask == kerf_isa_supported())
   }
 
   @Test func productsOfMoreThanAFewRows() throws {

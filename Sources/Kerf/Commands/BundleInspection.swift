@@ -1,7 +1,6 @@
 import Bundle
 import Foundation
 import IR
-import Kernels
 import Reports
 import Runtime
 
@@ -49,10 +48,7 @@ public struct BundleVerificationResult: Encodable, Sendable {
     format = "\(reader.header.major).\(reader.header.minor)"
     bytes = reader.bytes.count
     buildID = Self.hexadecimal(reader.header.buildID)
-    let mask = reader.header.isaMask
-    isas = (0..<Int32(KERF_ISA_COUNT)).filter { mask & (1 << UInt32($0)) != 0 }.map {
-      String(cString: kerf_isa_name($0))
-    }
+    isas = InstructionSets.names(reader.header.isaMask)
     steps = program.steps.count
     signed = false
     sections = reader.sections.map { section in

@@ -70,10 +70,8 @@ public struct OperatorTable: Encodable, Sendable {
       if !known.contains(entry.qualifiedName) { entries.append(entry) }
     }
     entries.sort { ($0.domain, $0.name) < ($1.domain, $1.name) }
-    let supported = kerf_isa_supported()
-    let isas = (0..<Int32(KERF_ISA_COUNT)).filter { supported & (1 << UInt32($0)) != 0 }
     return OperatorTable(
-      operators: entries, kernels: kernelList(), isas: isas.map { String(cString: kerf_isa_name($0)) })
+      operators: entries, kernels: kernelList(), isas: InstructionSets.names(kerf_isa_supported()))
   }
 
   private static func firstOpset(of type: any Operator.Type) -> Int {
@@ -85,10 +83,10 @@ public struct OperatorTable: Encodable, Sendable {
     var kernelCount = 0
     guard let operations = kerf_ops(&operationCount), let kernels = kerf_kernels(&kernelCount) else { return [] }
     return (0..<operationCount).map { index in
-      let own = (0..<kernelCount).filter { kernels[$0].op == operations[index].op }.map { Int32(kernels[$0].isa) }
+      let own = (0..<kernelCount).filter { kernels[$0].op == operations[index].op }.map { UInt32(kernels[$0].isa) }
       return Kernel(
         operation: String(cString: operations[index].name),
-        isas: own.sorted().map { String(cString: kerf_isa_name($0)) })
+        isas: InstructionSets.names(own.reduce(0) { $0 | 1 << $1 }))
     }.sorted { $0.operation < $1.operation }
   }
 

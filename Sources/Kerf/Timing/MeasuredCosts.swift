@@ -77,10 +77,7 @@ final class MeasuredCosts: KernelCosts {
 
   /// What figures of kernels hold for: this processor, the instruction sets in use, and the kernels.
   static var machine: String {
-    let mask = kerf_isa_supported()
-    let sets = (0..<Int32(KERF_ISA_COUNT)).filter { mask >> UInt32($0) & 1 == 1 }.map {
-      String(cString: kerf_isa_name($0))
-    }
+    let sets = InstructionSets.names(kerf_isa_supported())
     return "\(processor), \(sets.joined(separator: " ")), kernels \(KERF_KERNELS_VERSION)"
   }
 

@@ -1,5 +1,5 @@
 // ATTENTION_U8 in plain C, which the compiler makes vectors of: include it after KERF_FN, KERF_TARGET and KERF_Q8 are
-// defined.
+// defined, and KERF_SOFTEN where the instruction set has a softmax of its own.
 #include "attention_u8.h"
 
 KERF_NO_CONTRACT
@@ -15,6 +15,9 @@ KERF_PLAIN int32_t rounded(float x, float low, float high) {
   memcpy(&bits, &big, 4);
   return bits - 0x4b400000;
 }
+
+#ifndef KERF_SOFTEN
+#define KERF_SOFTEN soften
 
 /// The number a score stands for, where there is a mask.
 KERF_PLAIN float masked(const kerf_attention_u8_scores *s, int32_t sum, float mask) {
@@ -84,22 +87,31 @@ KERF_TARGET static int32_t soften(const kerf_attention_u8_scores *s, uint8_t *p)
   memset(p + s->seen, 0, (size_t)(s->count - s->seen));
   return s->mask ? soften_masked(s, p) : soften_sums(s, p);
 }
+#endif
 
-KERF_PLAIN float scaled(const kerf_attention_u8_sums *s, int r, int i) {
-  const float value = (float)(s->acc[r * KERF_Q8_TILE + i] + s->init[i]) * s->scale[i];
-  return value * s->factor[r];
+/// The columns of a row, which lie apart from everything that is written.
+KERF_PLAIN float scaled(const int32_t *acc, const int32_t *init, const float *scale, float factor, int i) {
+  const float value = (float)(acc[i] + init[i]) * scale[i];
+  return value * factor;
 }
 
 KERF_TARGET static void store_codes(const kerf_attention_u8_sums *s, int32_t y_zero, uint8_t *y) {
   const float low = (float)-y_zero, high = (float)(255 - y_zero);
+  const int32_t *const init = s->init;
+  const float *const scale = s->scale;
   for (int r = 0; r < s->rows; r++, y += s->ldy) {
-    for (int i = 0; i < s->columns; i++) y[i] = (uint8_t)(rounded(scaled(s, r, i), low, high) + y_zero);
+    const int32_t *const acc = s->acc + r * KERF_Q8_TILE;
+    const float factor = s->factor[r];
+    const int columns = s->columns;
+    uint8_t *restrict to = y;
+    for (int i = 0; i < columns; i++) to[i] = (uint8_t)(rounded(scaled(acc, init, scale, factor, i), low, high) + y_zero);
   }
 }
 
 KERF_TARGET static void store_floats(const kerf_attention_u8_sums *s, float *y) {
   for (int r = 0; r < s->rows; r++, y += s->ldy) {
-    for (int i = 0; i < s->columns; i++) y[i] = scaled(s, r, i);
+    const int32_t *const acc = s->acc + r * KERF_Q8_TILE;
+    for (int i = 0; i < s->columns; i++) y[i] = scaled(acc, s->init, s->scale, s->factor[r], i);
   }
 }
 
@@ -115,17 +127,21 @@ KERF_TARGET static void greatest(const float *v, int64_t row, int64_t rows, int6
 
 KERF_TARGET static void encode(const kerf_attention_u8_values *v, int8_t codes[4][KERF_ATTENTION_U8_GROUP]) {
   memset(codes, 0, 4 * KERF_ATTENTION_U8_GROUP);
+  const float *const steps = v->steps;
+  float *restrict carry = v->carry;
   for (int r = 0; r < v->rows; r++) {
-    const float *x = v->v + r * v->row;
-    for (int i = 0; i < v->columns; i++) {
-      const float step = x[i] * v->steps[i], wanted = step + v->carry[i];
+    const float *const x = v->v + r * v->row;
+    int8_t *restrict to = codes[r];
+    const int columns = v->columns;
+    for (int i = 0; i < columns; i++) {
+      const float step = x[i] * steps[i], wanted = step + carry[i];
       const int32_t code = rounded(wanted, -KERF_ATTENTION_U8_VALUE, KERF_ATTENTION_U8_VALUE);
-      codes[r][i] = (int8_t)code;
-      v->carry[i] = wanted - (float)code;
+      to[i] = (int8_t)code;
+      carry[i] = wanted - (float)code;
     }
   }
 }
 
-static const kerf_attention_u8_isa isa = {&KERF_Q8, soften, store_codes, store_floats, greatest, encode};
+static const kerf_attention_u8_isa isa = {&KERF_Q8, KERF_SOFTEN, store_codes, store_floats, greatest, encode};
 
 int KERF_FN(kerf_run_attention_u8)(const kerf_call *call) { return kerf_run_attention_u8(call, &isa); }

@@ -74,6 +74,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
 RUNS(portable)
 #if defined(__x86_64__)
 RUNS(avx2)
+RUNS(avxvnni)
 RUNS(avx512vnni)
 #elif defined(__aarch64__)
 RUNS(neon)

@@ -1,4 +1,6 @@
 // Built from kernels.def: the tables of operations and kernels, and the searches in them.
+#include <string.h>
+
 #include "../include/kerf_kernels.h"
 
 #if defined(__x86_64__)
@@ -72,14 +74,29 @@ const kerf_op *kerf_find_op(uint16_t op) {
 }
 
 const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask) {
-  const kerf_kernel *best = NULL;
-  for (const kerf_kernel *k = kernels; k->name; k++)
-    if (k->op == op && (isa_mask >> k->isa & 1) && (!best || k->isa > best->isa)) best = k;
-  return best;
+  for (int i = KERF_ISA_COUNT - 1; i >= 0; i--) {
+    const int isa = kerf_isa_at(i);
+    if (!(isa_mask >> isa & 1)) continue;
+    for (const kerf_kernel *k = kernels; k->name; k++)
+      if (k->op == op && k->isa == isa) return k;
+  }
+  return NULL;
 }
 
 const char *kerf_isa_name(int isa) {
   static const char *const names[KERF_ISA_COUNT] = {"portable", "avx2",    "avx512", "avx512vnni",
-                                                    "neon",     "dotprod", "i8mm"};
+                                                    "neon",     "dotprod", "i8mm",   "avxvnni"};
   return isa >= 0 && isa < KERF_ISA_COUNT ? names[isa] : "unknown";
+}
+
+int kerf_isa_find(const char *name) {
+  for (int isa = 0; isa < KERF_ISA_COUNT; isa++)
+    if (strcmp(kerf_isa_name(isa), name) == 0) return isa;
+  return -1;
+}
+
+int kerf_isa_at(int position) {
+  static const uint8_t order[KERF_ISA_COUNT] = {KERF_ISA_PORTABLE,   KERF_ISA_AVX2, KERF_ISA_AVXVNNI, KERF_ISA_AVX512,
+                                                KERF_ISA_AVX512VNNI, KERF_ISA_NEON, KERF_ISA_DOTPROD, KERF_ISA_I8MM};
+  return position >= 0 && position < KERF_ISA_COUNT ? order[position] : KERF_ISA_PORTABLE;
 }

@@ -95,6 +95,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, kerf_dynamic_qua
 RUNS(portable, portable)
 #if defined(__x86_64__)
 RUNS(avx2, avx2)
+RUNS(avxvnni, avx2)
 RUNS(avx512vnni, avx512)
 #elif defined(__aarch64__)
 RUNS(neon, portable)

@@ -134,6 +134,7 @@ static int run_i32(const kerf_call *c, const kerf_q8_isa *isa) {
 RUNS(portable)
 #if defined(__x86_64__)
 RUNS(avx2)
+RUNS(avxvnni)
 RUNS(avx512vnni)
 #elif defined(__aarch64__)
 RUNS(neon)

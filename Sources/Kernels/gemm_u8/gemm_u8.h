@@ -63,7 +63,7 @@ typedef struct kerf_q8_isa {
 } kerf_q8_isa;
 
 extern const kerf_q8_wide kerf_q8_wide_avx2;
-extern const kerf_q8_isa kerf_q8_portable, kerf_q8_avx2, kerf_q8_avx512vnni, kerf_q8_neon, kerf_q8_dotprod,
+extern const kerf_q8_isa kerf_q8_portable, kerf_q8_avx2, kerf_q8_avxvnni, kerf_q8_avx512vnni, kerf_q8_neon, kerf_q8_dotprod,
   kerf_q8_i8mm;
 
 void kerf_q8_requantize_portable(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,

@@ -116,8 +116,8 @@ INLINE void requantize_panel(int rows, int n, const int32_t *acc, const kerf_lan
   }
 }
 
-TARGET static void requantize(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
-                              const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
+TARGET void kerf_q8_requantize_avx2(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
+                                    const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
   for (int at = 0; at < columns; at += 16) {
     const kerf_lanes l[2] = {kerf_load_lanes(p, at), kerf_load_lanes(p, at + 8)};
     const int n = columns - at < 16 ? columns - at : 16;
@@ -129,7 +129,8 @@ TARGET static void requantize(int rows, int columns, const int32_t *acc, const k
   }
 }
 
-TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy) {
+TARGET void kerf_q8_scale_avx2(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y,
+                               int64_t ldy) {
   for (int at = 0; at < columns; at += 8) {
     const __m256i init = _mm256_loadu_si256((const __m256i *)(const void *)(p->init + at));
     const __m256 factor = _mm256_loadu_ps(p->scale + at), bias = _mm256_loadu_ps(p->bias + at);
@@ -147,6 +148,8 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-static const kerf_q8_isa pairs = {6, 0, pairs_tile, NULL, requantize, scale, kerf_unary_avx2, NULL, NULL, NULL};
-const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, NULL, requantize, scale, kerf_unary_avx2, NULL, &kerf_q8_wide_avx2, &pairs};
+static const kerf_q8_isa pairs = {6, 0, pairs_tile, NULL, kerf_q8_requantize_avx2, kerf_q8_scale_avx2, kerf_unary_avx2,
+                                  NULL, NULL, NULL};
+const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, NULL, kerf_q8_requantize_avx2, kerf_q8_scale_avx2, kerf_unary_avx2, NULL,
+                                  &kerf_q8_wide_avx2, &pairs};
 #endif

@@ -1,16 +1,24 @@
-// Requantization of 8 sums on AVX2, and the attributes of its functions. Include <immintrin.h> before it.
+// Requantization of 8 sums on AVX2, and the attributes of its functions. Include <immintrin.h> before it, and define
+// TARGET where functions may use more than AVX2.
 #ifndef KERF_GEMM_U8_AVX2_H
 #define KERF_GEMM_U8_AVX2_H
 
 #include "gemm_u8.h"
 
+#ifndef TARGET
 #define TARGET __attribute__((target("avx2,fma")))
+#endif
 #define INLINE static inline __attribute__((always_inline, unused)) TARGET
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
+
+/// The epilogues of gemm_u8_avx2.c, as kerf_q8_isa has them.
+void kerf_q8_requantize_avx2(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
+                             const kerf_q8_output *o, uint8_t *y, int64_t ldy);
+void kerf_q8_scale_avx2(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
 
 /// Per 8 columns: the even and the odd 64-bit lanes of the parameters; `top` is what the logical shift of the biased
 /// number has too much; `rest` is the shift behind the upper half of the product, `half` what rounds it.

@@ -15,7 +15,7 @@ extern "C" {
 #define KERF_MAX_RANK 8
 
 /// Raised whenever a kernel takes another time than before: figures of earlier ones are then measured anew.
-#define KERF_KERNELS_VERSION 5
+#define KERF_KERNELS_VERSION 6
 
 /// Element types, numbered as ONNX TensorProto.DataType. 0 marks an absent optional tensor.
 enum {
@@ -73,7 +73,8 @@ typedef int (*kerf_prepare_fn)(const kerf_call *call, uint64_t *scratch_bytes);
 /// Computes. Never allocates, never fails on shapes that `prepare` accepted.
 typedef int (*kerf_run_fn)(const kerf_call *call);
 
-/// Instruction sets, weakest first within a family. A kernel runs where its set is in kerf_isa_supported().
+/// Instruction sets, by the numbers that bundles hold; kerf_isa_at has them by strength. A kernel runs where its set is
+/// in kerf_isa_supported().
 enum {
   KERF_ISA_PORTABLE = 0,
   KERF_ISA_AVX2 = 1,        // with FMA and F16C
@@ -82,7 +83,8 @@ enum {
   KERF_ISA_NEON = 4,
   KERF_ISA_DOTPROD = 5,     // NEON and dot product
   KERF_ISA_I8MM = 6,        // DOTPROD and i8mm
-  KERF_ISA_COUNT = 7,
+  KERF_ISA_AVXVNNI = 7,     // AVX2 and VNNI on its vectors
+  KERF_ISA_COUNT = 8,
 };
 
 typedef struct kerf_kernel {
@@ -106,9 +108,15 @@ const kerf_kernel *kerf_kernels(size_t *count);
 const kerf_op *kerf_find_op(uint16_t op);
 /// The best kernel of that operation whose instruction set is in `isa_mask` (bit 1 << KERF_ISA_…), or NULL.
 const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask);
-/// Instruction sets that this processor has and this build holds kernels for, as a mask. Always has PORTABLE.
+/// Instruction sets that this processor has, this build holds kernels for and the environment variable KERF_ISA allows
+/// (the set it names and weaker ones), as a mask. Always has PORTABLE, and no other where KERF_ISA names no set.
 uint32_t kerf_isa_supported(void);
 const char *kerf_isa_name(int isa);
+/// The set of that name, or -1.
+int kerf_isa_find(const char *name);
+/// The sets by strength, weakest first within a family: a later one is faster where a processor has both. For 0 ..<
+/// KERF_ISA_COUNT.
+int kerf_isa_at(int position);
 /// Float32 operations per nanosecond that one thread can do in registers with the best of these instruction sets (a multiply-add
 /// is two), measured now, in some milliseconds.
 double kerf_peak_gflops(uint32_t isa_mask);

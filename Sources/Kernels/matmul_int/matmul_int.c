@@ -306,6 +306,7 @@ static int run_matmul(const kerf_call *c, const kerf_q8_isa *isa) {
 RUN(portable)
 #if defined(__x86_64__)
 RUN(avx2)
+RUN(avxvnni)
 RUN(avx512vnni)
 #elif defined(__aarch64__)
 RUN(neon)
