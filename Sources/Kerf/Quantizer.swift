@@ -32,7 +32,8 @@ struct Quantizer {
 
   /// The passes that quantize `graph`. `costs` say which layers are faster in float: those stay so.
   mutating func pipeline(_ costs: any KernelCosts) throws -> Pipeline {
-    try calibrate(equalizing: true)
+    try calibrate()
+    try evenOut()
     if options.refusesSlower {
       let search = Compiler.precisionSearch(graph, options, costs, exceptions: exceptions)
       exceptions.merge(search.exceptions()) { first, _ in first }
@@ -52,12 +53,23 @@ struct Quantizer {
   }
 
   /// Measures the graph and what its weights become.
-  mutating func calibrate(equalizing: Bool) throws {
+  mutating func calibrate() throws {
     statistics = try measure(plan())
-    if equalizing, try equalize() { statistics = try measure(plan()) }
-    let all = plan()
-    weights = LayerWeights.all(all, graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
-    exceptFewValues(all)
+    takeWeights()
+    exceptFewValues(plan())
+  }
+
+  /// Evens out channels of the graph that was measured, and measures it again. Returns whether anything changed.
+  @discardableResult
+  mutating func evenOut() throws -> Bool {
+    guard try equalize() else { return false }
+    statistics = try measure(plan([:]))
+    takeWeights()
+    return true
+  }
+
+  private mutating func takeWeights() {
+    weights = LayerWeights.all(plan([:]), graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
   }
 
   func plan() -> QuantizationPlan { plan(exceptions) }
@@ -129,7 +141,7 @@ struct Quantizer {
   /// Evens out channels where one scale fits them badly. Returns whether anything changed.
   private mutating func equalize() throws -> Bool {
     let magnitudes = statistics.mapValues(\.magnitudes).filter { !$0.value.isEmpty }
-    let passes = Pipeline([EqualizeLayers(plan(), magnitudes: magnitudes)])
+    let passes = Pipelines.balanced(plan([:]), magnitudes: magnitudes)
     do throws(Diagnostic) {
       let done = try passes.run(on: &graph, Compiler.passOptions(options))
       report = done
@@ -175,6 +187,12 @@ struct Quantizer {
     let goal = goal
     let before = try quality(exceptions, method)
     guard !goal.isReached(before) else { return }
+    guard !options.disabledPasses.contains(ExcludeLayers.name) else {
+      warnings.append(
+        "on 8-bit codes the outputs keep \(goal.text(before)), less than \(goal.text): without \(ExcludeLayers.name) no layer "
+          + "goes back to float for it")
+      return
+    }
     guard try isWithinReach(goal, method) else {
       warnings.append(
         "on 8-bit codes the outputs keep \(goal.text(before)), less than \(goal.text), and no few layers are the cause: more "
@@ -258,7 +276,8 @@ struct Quantizer {
     return QuantizationPlan.Exception(
       .float,
       "on codes it alone brings an output to \(rounded(layer.decibels)) dB, all layers together to "
-        + "\(goal.text(before)) where \(goal.text) is asked for: float costs \(bytes - bytes / 4) bytes")
+        + "\(goal.text(before)) where \(goal.text) is asked for: float costs \(bytes - bytes / 4) bytes",
+      isExclusion: true)
   }
 
   /// What each layer alone does to the outputs, by falling noise per multiplication saved.
@@ -304,6 +323,12 @@ struct QualityGoal {
   let isScores: Bool
   /// Largest share of the multiplications that may stay float for it.
   let budget: Double
+
+  /// Signal over noise that stands for it.
+  var floor: Double {
+    if decibels > 0 { return decibels }
+    return isScores || drop == nil ? 20 : OutputQuality.decibels((drop ?? 0) * (drop ?? 0))
+  }
 
   func isReached(_ quality: OutputQuality) -> Bool {
     if let drop, self.drop(quality) > drop { return false }
