@@ -22,8 +22,9 @@ public final class MomentMeter {
     return 2 * InputMoments.bytes(depth: rows.depth, groups: rows.groups) + 8 * chunkElements
   }
 
+  /// `memoryLimit`: bytes that one run of the graph may take.
   public init(
-    _ graph: Graph, _ ids: [NodeID], samples: Int, threads: Int, provider: HostProvider
+    _ graph: Graph, _ ids: [NodeID], samples: Int, threads: Int, provider: HostProvider, memoryLimit: Int? = nil
   ) throws(Diagnostic) {
     var outputs: [ValueID] = []
     var layers: [MeteredLayer] = []
@@ -42,7 +43,7 @@ public final class MomentMeter {
     }
     var measured = graph
     measured.setOutputs(outputs, names: outputs.map { Name("value \($0.index)") })
-    runner = try GraphRunner(measured, threads: threads, provider: provider)
+    runner = try GraphRunner(measured, threads: threads, provider: provider, memoryLimit: memoryLimit)
     self.layers = layers
     self.products = products
     rowsPerSample = (most + samples - 1) / max(samples, 1)

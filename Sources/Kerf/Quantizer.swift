@@ -22,13 +22,19 @@ struct Quantizer {
   /// What rounding them on the samples gave.
   var roundedWeights: [NodeID: RoundedWeights] = [:]
   private(set) var exceptions: [NodeID: QuantizationPlan.Exception] = [:]
+  /// Bytes of the statistics.
+  private var statisticsBytes = 0
 
   init(_ graph: Graph, _ feed: SampleFeed, _ options: CompileOptions) throws {
     self.graph = graph
     self.feed = feed
     self.options = options
     checks = try QuantizationChecks(graph, feed, options)
+    warnings = [checks.warning].compactMap(\.self)
   }
+
+  /// Bytes that `--max-memory` leaves for a run of the graph beside what is kept; nil: as many as there are.
+  var memoryLeft: Int? { options.maxMemory.map { max(0, $0 - checks.keptBytes - statisticsBytes) } }
 
   /// The passes that quantize `graph`. `costs` say which layers are faster in float: those stay so.
   mutating func pipeline(_ costs: any KernelCosts) throws -> Pipeline {
@@ -91,7 +97,7 @@ struct Quantizer {
 
   // MARK: Measuring
 
-  private func measure(_ plan: QuantizationPlan) throws -> [ValueID: ValueStatistics] {
+  private mutating func measure(_ plan: QuantizationPlan) throws -> [ValueID: ValueStatistics] {
     var channels: [ValueID: Int] = [:]
     for id in plan.layers.sorted() {
       guard let node = graph[id], let x = node.inputs[0] else { continue }
@@ -102,9 +108,33 @@ struct Quantizer {
       options.log?("calibration: statistics from \(options.calibrationCache ?? "")")
       return known
     }
-    let measured = try measure(plan.values, channels)
+    statisticsBytes = Calibrator.statisticsBytes(graph, plan.values, channels: channels)
+    if let limit = memoryLeft, limit == 0 {
+      throw KerfError(
+        "the statistics of \(plan.values.count) values take \(statisticsBytes) bytes, --max-memory leaves no room for a run"
+      )
+    }
+    let (measured, passes) = try measureInParts(plan.values, channels)
+    if passes > 1 {
+      let what = "values are measured in \(passes) passes over the samples: all together do not fit in --max-memory"
+      if !warnings.contains(what) { warnings.append(what) }
+    }
     try cache?.store(measured, samples: feed.count)
     return measured
+  }
+
+  /// Measures in one pass over the samples; where keeping all values takes too much memory, half of them each time.
+  private func measureInParts(
+    _ values: [ValueID], _ channels: [ValueID: Int]
+  ) throws -> (statistics: [ValueID: ValueStatistics], passes: Int) {
+    do {
+      return (try measure(values, channels), 1)
+    } catch let error as KerfError where error.isMemoryShortage && values.count > 1 {
+      let half = values.count / 2
+      let first = try measureInParts(Array(values[..<half]), channels)
+      let second = try measureInParts(Array(values[half...]), channels)
+      return (first.statistics.merging(second.statistics) { first, _ in first }, first.passes + second.passes)
+    }
   }
 
   private func measure(_ values: [ValueID], _ channels: [ValueID: Int]) throws -> [ValueID: ValueStatistics] {
@@ -112,7 +142,7 @@ struct Quantizer {
     do throws(Diagnostic) {
       calibrator = try Calibrator(
         graph, values: values, channels: channels, threads: options.threads, provider: ReferenceProvider(),
-        memoryLimit: options.maxMemory)
+        memoryLimit: memoryLeft)
     } catch {
       throw KerfError(error)
     }
@@ -157,7 +187,7 @@ struct Quantizer {
   func quality(
     _ exceptions: [NodeID: QuantizationPlan.Exception], _ method: RangeMethod, isTrial: Bool = false
   ) throws -> OutputQuality {
-    try checks.quality(passes(plan(exceptions, isTrial: isTrial), method), on: graph)
+    try checks.quality(passes(plan(exceptions, isTrial: isTrial), method), on: graph, memoryLimit: memoryLeft)
   }
 
   /// The method asked for, or the one whose outputs are nearest to the float graph's.

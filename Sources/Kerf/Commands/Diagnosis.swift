@@ -173,7 +173,8 @@ private struct Diagnostician {
   private func cumulative() throws -> [NodeID: Double] {
     let values = layers.map { $0.outputs[0] }
     let quality = try quantizer.checks.quality(
-      quantizer.passes(quantizer.plan(), method), on: quantizer.graph, tapping: values)
+      quantizer.passes(quantizer.plan(), method), on: quantizer.graph, tapping: values,
+      memoryLimit: quantizer.memoryLeft)
     return Dictionary(zip(layers.map(\.id), quality.decibels)) { first, _ in first }
   }
 
