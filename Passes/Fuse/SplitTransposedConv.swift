@@ -9,10 +9,15 @@ import IR
 ///     w'[(a, b, o), c, u, v] = w[c, o, a + s (t − 1 − u), b + s (t − 1 − v)], 0 where that lies outside
 ///
 /// Where there is one axis, or the strides differ, Reshape and Transpose spread the channels. A stride of 1 needs neither:
-/// its kernel is turned. Source: Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016.
+/// its kernel is turned. A depthwise one stays so: its input is joined with itself once for each output between two inputs.
+///
+///     ConvTranspose(x, w) {group=C}  →  DepthToSpace(Conv(Concat(x, x, x, x), w') {group=4C})
+///
+/// Source: Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016.
 public struct SplitTransposedConv: Pass {
   public let name = "split-transposed-conv"
-  /// Leaves those that fill vectors as they are, and those that would take more multiplications.
+  /// Leaves those that fill vectors as they are, and those that would take more multiplications; but for depthwise ones,
+  /// which have kernels of their own as convolutions only.
   let narrowOnly: Bool
   public init(narrowOnly: Bool = false) { self.narrowOnly = narrowOnly }
 
@@ -23,7 +28,8 @@ public struct SplitTransposedConv: Pass {
   public func run(on graph: inout Graph, _ context: PassContext) throws(Diagnostic) {
     for id in graph.nodeIDs() where context.mayEdit {
       guard let node = graph[id], let op = node.op as? ConvTranspose else { continue }
-      if narrowOnly, !isNarrow(op, node, graph) { continue }
+      let isDepthwise = TransposedSplit.isDepthwise(op, graph.constant(node.input(1)))
+      if narrowOnly, !isDepthwise, !isNarrow(op, node, graph) { continue }
       if let reason = obstacle(node, graph) {
         context.reject(node, reason)
         continue
@@ -32,7 +38,9 @@ public struct SplitTransposedConv: Pass {
       case .failure(let reason): context.reject(node, reason.text)
       case .success(let axes):
         let work = axes.reduce(1) { $0 * $1.work }
-        guard work <= (narrowOnly ? 1 : Self.mostWork), let split = TransposedSplit(op, axes, node, graph) else {
+        guard work <= (narrowOnly && !isDepthwise ? 1 : Self.mostWork),
+          let split = TransposedSplit(op, axes, node, graph)
+        else {
           context.reject(node, "as a convolution it would take \((work * 10).rounded() / 10) times the multiplications")
           continue
         }
@@ -85,25 +93,38 @@ private struct TransposedSplit {
   private var phases: Int { axes.reduce(1) { $0 * $1.stride } }
   /// Whether DepthToSpace spreads the channels.
   private var isSquare: Bool { axes.count == 2 && axes[0].stride == axes[1].stride }
-  /// Whether the channels of one phase stand next to each other, which is faster to spread; a group's must.
-  private var isPhaseMajor: Bool { isSquare && op.group == 1 }
+  private var isDepthwise: Bool { Self.isDepthwise(op, weights) }
+  /// Whether the channels of one phase stand next to each other, which is faster to spread; else those of a group must.
+  private var isPhaseMajor: Bool { op.group == 1 || isDepthwise }
+
+  /// Whether each channel has a filter of its own.
+  static func isDepthwise(_ op: ConvTranspose, _ weights: Tensor?) -> Bool {
+    guard let weights, weights.rank > 2 else { return false }
+    return op.group > 1 && weights.shape[0] == op.group && weights.shape[1] == 1
+  }
 
   func apply(to node: Node, _ graph: inout Graph) throws(Diagnostic) {
     let name = node.input(1).map { graph[$0].name } ?? ""
     var conv = Conv()
-    conv.group = op.group
+    conv.group = isDepthwise ? phases * channels : op.group
     conv.window.pads = axes.map(\.pads.begin) + axes.map(\.pads.end)
     conv.window.kernelShape = axes.map(\.taps)
     if axes.contains(where: { $0.spacing != 1 }) { conv.window.dilations = axes.map(\.spacing) }
     conv.activation = op.activation
-    var inputs: [ValueID?] = [node.input(0), graph.addConstant(filter(), name: name)]
-    if let row = bias?.wide(Float.self) {
-      inputs.append(graph.addConstant(Tensor((0..<phases * channels).map { row[place(of: $0).channel] })))
-    }
     func add(_ op: any Operator, _ inputs: [ValueID?]) throws(Diagnostic) -> ValueID {
       try graph.add(op, inputs, names: node.names, before: node.id)[0]
     }
     func list(_ numbers: [Int]) -> ValueID { graph.addConstant(Tensor(numbers.map { Int64($0) })) }
+    var source = node.input(0)
+    if isDepthwise, phases > 1 {
+      var join = Concat()
+      join.axis = 1
+      source = try add(join, Array(repeating: source, count: phases))
+    }
+    var inputs: [ValueID?] = [source, graph.addConstant(filter(), name: name)]
+    if let row = bias?.wide(Float.self) {
+      inputs.append(graph.addConstant(Tensor((0..<phases * channels).map { row[place(of: $0).channel] })))
+    }
     var result = try add(conv, inputs)
     if phases > 1, isSquare {
       var spread = DepthToSpace()
@@ -113,9 +134,12 @@ private struct TransposedSplit {
     } else if phases > 1 {
       // 0 copies the size of the batch.
       let counts = zip(axes, sizes).map { $0.count($1 ?? 0) }
-      result = try add(Reshape(), [result, list([0, channels] + axes.map(\.stride) + counts)])
+      let strides = axes.map(\.stride)
+      let split = isPhaseMajor ? strides + [channels] : [channels] + strides
+      result = try add(Reshape(), [result, list([0] + split + counts)])
       var turn = Transpose()
-      turn.permutation = [0, 1] + axes.indices.flatMap { [2 + axes.count + $0, 2 + $0] }
+      let (first, channel) = isPhaseMajor ? (1, 1 + axes.count) : (2, 1)
+      turn.permutation = [0, channel] + axes.indices.flatMap { [2 + axes.count + $0, first + $0] }
       result = try add(turn, [result])
       result = try add(Reshape(), [result, list([0, channels] + zip(axes, counts).map { $0.stride * $1 })])
     }

@@ -38,6 +38,7 @@ import Testing
     var more: [Int]?
     var dilations: [Int]?
     var group = 1
+    var perGroup = 2
     var change: @Sendable (inout ConvTranspose) -> Void = { _ in }
   }
 
@@ -76,6 +77,13 @@ import Testing
     Case(kernel: [3, 3], strides: [1, 1], operators: ["Conv"], group: 4),
     Case(kernel: [4], strides: [2], operators: turned, group: 4),
     Case(kernel: [2, 3], strides: [2, 3], operators: turned, group: 2),
+    // Each channel by itself.
+    Case(kernel: [3, 3], strides: [1, 1], operators: ["Conv"], group: 4, perGroup: 1),
+    Case(kernel: [4, 4], strides: [2, 2], operators: ["Concat"] + spread, group: 4, perGroup: 1),
+    Case(
+      kernel: [3, 4], strides: [1, 2], operators: ["Concat"] + turned + ["Slice"], pads: [1, 1, 1, 1], group: 4,
+      perGroup: 1),
+    Case(kernel: [4], strides: [2], operators: ["Concat"] + turned, group: 4, perGroup: 1),
     // Padding that follows from the shapes.
     Case(kernel: [3, 3], strides: [2, 2], operators: spread, change: { $0.window.autoPad = .sameUpper }),
     Case(kernel: [4, 4], strides: [2, 2], operators: spread + ["Slice"], change: { $0.window.autoPad = .sameLower }),
@@ -100,7 +108,7 @@ import Testing
     op.group = c.group
     op.activation = .relu
     c.change(&op)
-    let weights = [numbers([4, 2] + c.kernel), numbers([2 * c.group])].map { graph.addConstant($0) }
+    let weights = [numbers([4, c.perGroup] + c.kernel), numbers([c.perGroup * c.group])].map { graph.addConstant($0) }
     graph.setOutputs(try graph.add(op, [x] + weights), names: ["y"])
     let arguments: [Datum] = [.tensor(numbers(Array(shape)))]
     let context = EvaluationContext(outputCount: 1, maximumBytes: 1 << 24)
@@ -108,6 +116,21 @@ import Testing
     #expect(try run(&graph).edits == 1)
     #expect(graph.orderedNodes.map { $0.op.displayName } == c.operators)
     #expect(try graph.evaluate(arguments, context).first?.tensor == expected.first?.tensor)
+  }
+
+  /// In float as well: only as convolutions depthwise ones have kernels of their own.
+  @Test func depthwiseOnesAreConvolutionsInFloat() throws {
+    for (group, count) in [(4, 1), (1, 0)] {
+      var graph = Graph()
+      let x = graph.addInput("x", .tensor(.float32, [1, 4, 5, 5]))
+      let values = [Float](repeating: 1, count: 4 * (4 / group) * 9)
+      let w = graph.addConstant(Tensor(values, shape: [4, 4 / group, 3, 3]))
+      var op = ConvTranspose()
+      op.group = group
+      op.window.strides = [2, 2]
+      graph.setOutputs(try graph.add(op, [x, w]), names: ["y"])
+      #expect(try Pipeline([SplitTransposedConv(narrowOnly: true)]).run(on: &graph).edits == count)
+    }
   }
 
   /// With a stride of 1 the sizes of the input do not matter.
