@@ -67,12 +67,18 @@ extension Quantizer {
     return result
   }
 
-  /// One pass over some samples, then the layers one after the other.
+  /// One pass over some samples, then the layers one after the other; where a run that keeps all their inputs takes too much
+  /// memory, half of them each time.
   private func round(_ ids: [NodeID], _ plan: QuantizationPlan, _ result: inout [NodeID: RoundedWeights]) throws {
     var moments: [NodeID: InputMoments]
     do {
       moments = try self.moments(ids)
     } catch let error as KerfError where error.isMemoryShortage {
+      guard ids.count == 1 else {
+        let half = ids.count / 2
+        try round(Array(ids[..<half]), plan, &result)
+        return try round(Array(ids[half...]), plan, &result)
+      }
       for id in ids {
         result[id] = .kept(reason: "its codes are the nearest: correlations do not fit, \(error.message)")
       }

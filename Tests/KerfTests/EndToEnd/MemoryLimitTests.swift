@@ -60,17 +60,17 @@ import Testing
     return try Compiler.compile(path: path, options: options)
   }
 
-  /// Eight values of 256 KiB and the statistics of all, 0.3 MB, do not fit in 2.2 MB: the passes are several, and what is
+  /// Eight values of 256 KiB and the statistics of all, 0.3 MB, do not fit in 2.5 MB: the passes are several, and what is
   /// measured is the same.
   @Test func valuesAreMeasuredInParts() throws {
-    func withoutRounding(_ options: inout CompileOptions) { options.disabledPasses = ["round-weights"] }
-    let free = try Self.compile(nil, change: withoutRounding)
+    let free = try Self.compile(nil)
     #expect(free.warnings.isEmpty)
-    let bounded = try Self.compile(2_200_000, change: withoutRounding)
+    let bounded = try Self.compile(2_500_000)
     let warning = try #require(bounded.warnings.first)
     #expect(bounded.warnings.count == 1)
     #expect(warning.contains(" passes over the samples: all together do not fit in --max-memory"))
     #expect(bounded.report.warnings.contains(warning))
+    #expect(bounded.report.passes.contains { $0.name == "round-weights" && $0.edits > 0 })
     #expect(bounded.report.layers == free.report.layers)
     #expect(try Self.outputs(bounded) == Self.outputs(free))
   }
@@ -88,12 +88,11 @@ import Testing
         "outputs are compared on 1 samples: those of more take over 1000000 bytes (--max-memory)"))
   }
 
+  /// Half of what is left is less than a convolution's input and result.
   @Test func correlationsAreLeftOut() throws {
-    let bounded = try Self.compile(2_000_000)
+    let bounded = try Self.compile(1_500_000)
     let rounding = try #require(bounded.report.passes.first { $0.name == "round-weights" })
-    #expect(rounding.edits == 0)
-    #expect(
-      !rounding.rejected.isEmpty && rounding.rejected.allSatisfy { $0.reason.hasPrefix("its codes are the nearest: ") })
+    #expect(rounding.rejected.contains { $0.reason.hasPrefix("its codes are the nearest: correlations do not fit, ") })
   }
 
   @Test func tooLittleIsAnError() throws {
