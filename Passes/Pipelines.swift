@@ -7,7 +7,10 @@ public enum Pipelines {
   public static func lossless(forCodes: Bool = false) -> Pipeline {
     // Twice: fusions uncover more to simplify, as a scale folded into weights that a transpose stood before.
     let fusions = fuse(forCodes: forCodes).keepingRoundings()
-    return simplify() + recover().keepingRoundings() + fusions + attention().keepingRoundings() + simplify() + fusions
+    // Each on codes has a range of its own.
+    let projections = forCodes ? Pipeline([]) : Pipeline([RulePass(MergeProjections())]).keepingRoundings()
+    return simplify() + recover().keepingRoundings() + fusions + attention().keepingRoundings() + simplify()
+      + projections + fusions
       // At the end: batch normalizations have been folded, and activations fused.
       + transposedConvolutions(forCodes: forCodes).keepingRoundings() + cleanUp()
   }

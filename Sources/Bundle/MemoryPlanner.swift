@@ -39,21 +39,23 @@ public enum MemoryPlanner {
 
   /// The most bytes that are alive at one time: no arena can be smaller.
   public static func lowerBound(_ intervals: [MemoryInterval]) -> UInt64 {
-    var changes: [(time: Int32, isStart: Bool, bytes: UInt64)] = []
-    for interval in intervals where interval.bytes > 0 {
-      let bytes = (interval.bytes + 63) & ~63
-      changes.append((interval.first, true, bytes))
-      changes.append((interval.last, false, bytes))
+    var (begin, end) = (Int32.max, Int32.min)
+    for interval in intervals { (begin, end) = (min(begin, interval.first), max(end, interval.last)) }
+    guard begin <= end else { return 0 }
+    // What becomes alive at each time, and what has ended before it.
+    var change = [Int64](repeating: 0, count: Int(end) - Int(begin) + 2)
+    for interval in intervals {
+      let bytes = Int64((interval.bytes + 63) & ~63)
+      change[Int(interval.first) - Int(begin)] &+= bytes
+      change[Int(interval.last) - Int(begin) + 1] &-= bytes
     }
-    // Starts before ends: what ends at a step still lives in it.
-    changes.sort { $0.time != $1.time ? $0.time < $1.time : $0.isStart && !$1.isStart }
-    var alive: UInt64 = 0
-    var most: UInt64 = 0
-    for change in changes {
-      alive = change.isStart ? alive + change.bytes : alive - change.bytes
+    var alive: Int64 = 0
+    var most: Int64 = 0
+    for bytes in change {
+      alive &+= bytes
       most = max(most, alive)
     }
-    return most
+    return UInt64(most)
   }
 
   /// Largest first; each into the lowest place that is free during its life and fits tightest.

@@ -86,11 +86,11 @@ struct BandPlanner {
     return (operation, input)
   }
 
-  /// A tensor [N,H,W,C] that has elements.
+  /// A tensor [N,H,W,C] that has elements, all rows of which follow each other.
   private func image(_ slot: Int32) -> UnsafeMutablePointer<kerf_tensor>? {
     guard slot >= 0 else { return nil }
     let tensor = plan.tensors + Int(slot)
-    guard tensor.pointee.rank == 4, tensor.checkedBytes ?? 0 > 0 else { return nil }
+    guard tensor.pointee.rank == 4, tensor.pointee.pitch == 0, tensor.checkedBytes ?? 0 > 0 else { return nil }
     return tensor
   }
 

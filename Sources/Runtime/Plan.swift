@@ -18,6 +18,8 @@ final class Plan {
   /// Per step: scratch bytes of planned kernels.
   private(set) var scratchBytes: [UInt64]
   private var scratchOffsets: [UInt64]
+  /// Tensors that lie within others.
+  private(set) var views: Views
   /// Steps that run band by band, in their order.
   private(set) var bands: [BandedSteps] = []
   /// Per slot: offset in the arena of planned roots, or `.max`.
@@ -50,12 +52,14 @@ final class Plan {
     pointers.initialize(repeating: nil, count: pointerCount)
     attributes = .allocate(capacity: attributeCount)
     attributes.initialize(repeating: kerf_attr(), count: attributeCount)
+    views = Views(slots: 0)
     scratchBytes = [UInt64](repeating: 0, count: program.steps.count)
     scratchOffsets = scratchBytes
     offsets = [UInt64](repeating: .max, count: program.slots.count)
     try evaluate()
     try describeSlots()
     makeCalls(pool)
+    makeViews()
     try prepareCalls()
     makeBands(policy, pool)
     try placeSlots(limit)
@@ -218,11 +222,19 @@ final class Plan {
     }
   }
 
+  /// Finds tensors that lie within others, and tells the calls.
+  private func makeViews() {
+    views = ViewPlanner.views(of: self)
+    for (slot, place) in views.places.enumerated() { tensors[slot].pitch = place?.pitch ?? 0 }
+    for slot in unit.plannedAliases { tensors[Int(slot)].pitch = tensors[Int(unit.analysis.root[Int(slot)])].pitch }
+  }
+
   // MARK: Memory
 
-  private func placeSlots(_ limit: UInt64) throws(RuntimeError) {
+  /// The intervals of all slots with a place of their own; per root slot, which it is.
+  private func intervals(_ views: Views) -> (owner: [Int32], intervals: [MemoryInterval]) {
     let analysis = unit.analysis
-    var owner = [Int32](repeating: -1, count: unit.program.slots.count)  // the interval of a root slot
+    var owner = [Int32](repeating: -1, count: unit.program.slots.count)
     var intervals: [MemoryInterval] = []
     for (index, slot) in unit.program.slots.enumerated() {
       let defined = analysis.defined[index]
@@ -231,7 +243,24 @@ final class Plan {
       let bytes = (tensors + index).checkedBytes ?? 0
       intervals.append(MemoryInterval(bytes: bytes, first: defined, last: max(defined, analysis.lastUse[index])))
     }
-    shareInPlace(&owner, &intervals)
+    for (slot, place) in views.places.enumerated() {
+      guard let place else { continue }
+      let (from, to) = (Int(owner[slot]), Int(owner[place.slot]))
+      intervals[to].first = min(intervals[to].first, intervals[from].first)
+      intervals[to].last = max(intervals[to].last, intervals[from].last)
+      intervals[from].bytes = 0
+      owner[slot] = Int32(to)
+    }
+    shareInPlace(views, &owner, &intervals)
+    return (owner, intervals)
+  }
+
+  /// The most bytes that tensors need at one time.
+  func peak(_ views: Views) -> UInt64 { MemoryPlanner.lowerBound(intervals(views).intervals) }
+
+  private func placeSlots(_ limit: UInt64) throws(RuntimeError) {
+    let (owner, kept) = intervals(views)
+    var intervals = kept
     let firstScratch = intervals.count
     for (index, bytes) in scratchBytes.enumerated() {
       intervals.append(MemoryInterval(bytes: bytes, first: Int32(index), last: Int32(index)))
@@ -240,7 +269,9 @@ final class Plan {
     guard let layout = MemoryPlanner.place(intervals, limit: limit) else {
       throw .memory("the arena of this model needs more than the limit of \(limit) bytes with these inputs")
     }
-    for index in owner.indices where owner[index] >= 0 { offsets[index] = layout.offsets[Int(owner[index])] }
+    for index in owner.indices where owner[index] >= 0 {
+      offsets[index] = layout.offsets[Int(owner[index])] + (views.places[index]?.offset ?? 0)
+    }
     for index in scratchBytes.indices { scratchOffsets[index] = layout.offsets[firstScratch + index] }
     arenaBytes = layout.total
     arenaLowerBound = MemoryPlanner.lowerBound(intervals)
@@ -271,9 +302,12 @@ final class Plan {
   }
 
   /// Joins the interval of an output to that of the input it takes over, when both have the same size.
-  private func shareInPlace(_ owner: inout [Int32], _ intervals: inout [MemoryInterval]) {
+  private func shareInPlace(_ views: Views, _ owner: inout [Int32], _ intervals: inout [MemoryInterval]) {
     for (index, root) in unit.inPlace.enumerated() where root >= 0 {
       let output = Int(unit.program.steps[index].outputs[0])
+      // What lies in another tensor has its place; what others lie in is written over only once they are not needed.
+      if views.places[output] != nil || views.places[Int(root)] != nil || views.lastUse[output] != nil { continue }
+      if let last = views.lastUse[Int(root)], last >= index { continue }
       let from = Int(owner[output])
       let to = Int(owner[Int(root)])
       guard from >= 0, to >= 0, intervals[from].bytes == intervals[to].bytes, intervals[to].last == index,

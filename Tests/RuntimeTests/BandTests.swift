@@ -13,7 +13,6 @@ extension Generator: RandomNumberGenerator {
   /// A program of random windows and element-wise steps on [n, h, w, c].
   private struct RandomChain {
     var builder = ProgramBuilder()
-    var weights: [UInt8] = []
     var random: Generator
     var dims: [Int64]
     var slot: Int32
@@ -54,7 +53,7 @@ extension Generator: RandomNumberGenerator {
       switch Int.random(in: 0...2, using: &random) {
       case 0: window(KERF_OP_MAX_POOL_U8, [])
       case 1:
-        let table = weight(KERF_U8, [256], (0..<256).map { UInt8(truncatingIfNeeded: 255 - $0) })
+        let table = builder.weight(KERF_U8, [256], (0..<256).map { UInt8(truncatingIfNeeded: 255 - $0) })
         elementwise(KERF_OP_LUT_U8, [slot, table], [])
       default:
         let side = builder.input("s\(builder.program.inputs.count)", type, dims)
@@ -73,8 +72,8 @@ extension Generator: RandomNumberGenerator {
       let channels = Int64.random(in: 1...18, using: &random)
       let (kernel, geometry, spatial) = geometry()
       let count = channels * dims[3] * kernel.0 * kernel.1
-      let filter = weight(KERF_F32, [channels, dims[3], kernel.0, kernel.1], small(count))
-      let bias = weight(KERF_F32, [channels], small(channels))
+      let filter = builder.weight(KERF_F32, [channels, dims[3], kernel.0, kernel.1], small(count))
+      let bias = builder.weight(KERF_F32, [channels], small(channels))
       let last = dims
       dims = [dims[0], spatial.0, spatial.1, channels]
       // A residual where the shape stays.
@@ -130,15 +129,6 @@ extension Generator: RandomNumberGenerator {
       (0..<count).map { _ in Float(Int.random(in: -2...2, using: &random)) }
     }
 
-    private mutating func weight<Element>(_ type: Int, _ dims: [Int64], _ elements: [Element]) -> Int32 {
-      let offset = weights.count
-      elements.withUnsafeBytes { weights += Array($0) }
-      let length = weights.count - offset
-      weights += [UInt8](repeating: 0, count: (64 - weights.count % 64) % 64)
-      return builder.slot(
-        type, builder.constants(dims), .weights(offset: UInt64(offset), length: UInt64(length)))
-    }
-
     /// Inputs for a run.
     mutating func inputs() -> [Tensor] {
       var result: [Tensor] = []
@@ -158,7 +148,7 @@ extension Generator: RandomNumberGenerator {
   private func context(_ chain: RandomChain, _ policy: BandPolicy, threads: Int) throws -> Context {
     var options = ContextOptions()
     options.bands = policy
-    return Context(try model(chain.builder.program, weights: chain.weights, threads: threads), options: options)
+    return Context(try model(chain.builder.program, weights: chain.builder.weights, threads: threads), options: options)
   }
 
   @Test(arguments: [false, true]) func bandsGiveTheSameBytes(isCodes: Bool) throws {
@@ -202,7 +192,7 @@ extension Generator: RandomNumberGenerator {
     var options = ContextOptions()
     options.bands.leastBytes = 1
     options.cancel = CancelFlag()
-    let context = Context(try model(chain.builder.program, weights: chain.weights), options: options)
+    let context = Context(try model(chain.builder.program, weights: chain.builder.weights), options: options)
     options.cancel?.cancel()
     #expect(context.refusal(chain.inputs()) == RuntimeError.cancelled.description)
   }

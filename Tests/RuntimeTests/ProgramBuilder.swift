@@ -6,6 +6,8 @@ import Testing
 /// Writes small programs by hand.
 struct ProgramBuilder {
   var program = Program()
+  /// The bytes behind the slots of `weight`.
+  private(set) var weights: [UInt8] = []
 
   mutating func expression(_ kind: Expression.Kind, _ a: Int64, _ b: Int64 = 0) -> Int32 {
     program.expressions.append(Expression(kind, a, b))
@@ -22,6 +24,15 @@ struct ProgramBuilder {
   mutating func slot(_ type: Int, _ dims: [Int32], _ storage: Slot.Storage = .arena) -> Int32 {
     program.slots.append(Slot(type: UInt8(type), dims: dims, storage: storage))
     return Int32(program.slots.count - 1)
+  }
+
+  /// A constant.
+  mutating func weight<Element>(_ type: Int, _ dims: [Int64], _ elements: [Element]) -> Int32 {
+    let offset = weights.count
+    elements.withUnsafeBytes { weights += Array($0) }
+    let length = weights.count - offset
+    weights += [UInt8](repeating: 0, count: (64 - weights.count % 64) % 64)
+    return slot(type, constants(dims), .weights(offset: UInt64(offset), length: UInt64(length)))
   }
 
   /// An input whose free dimensions (-1) are symbols of its own.

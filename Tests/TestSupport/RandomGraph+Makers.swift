@@ -110,16 +110,26 @@ extension RandomGraph {
 
   /// Attention's scores: a factor, a transposed operand, softmax; then the sum of the values they weigh.
   mutating func scaledProduct() throws -> Bool {
-    guard let q = value(rank: 3...4) else { return false }
-    let rank = shape(q).count
+    guard let x = value(rank: 3...4) else { return false }
+    let rank = shape(x).count
+    // Each of the three is x itself, or a projection of it.
+    let projects = random.chance(50)
+    let (size, columns) = (random.int(1...4), random.int(1...4))
+    func operand(_ graph: inout RandomGraph, _ columns: Int) throws -> ValueID {
+      guard projects else { return x }
+      let bias = graph.random.chance(50)
+      let y = try graph.node(MatMul(), [x, graph.weight([graph.size(x, -1), columns])])
+      return bias ? try graph.node(Add(), [y, graph.weight([columns])]) : y
+    }
+    let (q, key, v) = (try operand(&self, size), try operand(&self, size), try operand(&self, columns))
     var transpose = Transpose()
     transpose.permutation = Array(0..<rank - 2) + [rank - 1, rank - 2]
-    let k = try node(transpose, [q])
+    let k = try node(transpose, [key])
     let scaled = random.chance(50) ? try node(Mul(), [q, scalar(0.25)]) : q
     var scores = try node(MatMul(), [scaled, k])
     if random.chance(50) { scores = try node(Div(), [scores, scalar(2)]) }
     let weights = try node(Softmax(), [scores])
-    keep(random.chance(50) ? weights : try node(MatMul(), [weights, q]))
+    keep(random.chance(50) ? weights : try node(MatMul(), [weights, v]))
     return true
   }
 

@@ -5,15 +5,15 @@ static int read_operand(const kerf_tensor *t, int64_t heads, int64_t rows, int64
                         kerf_attention_operand *o) {
   KERF_REQUIRE(t->rank == 3 || t->rank == 4, KERF_BAD_SHAPE);
   KERF_REQUIRE(t->dims[t->rank - 2] == rows, KERF_BAD_SHAPE);
-  const int64_t columns = t->dims[t->rank - 1];
+  const int64_t columns = t->dims[t->rank - 1], pitch = kerf_pitch(t);
   int64_t used;
   KERF_REQUIRE(kerf_product(heads, size, &used), KERF_BAD_SHAPE);
   if (t->rank == 3) {
     KERF_REQUIRE(at >= 0 && used <= columns && at <= columns - used, KERF_BAD_SHAPE);
-    *o = (kerf_attention_operand){at, rows * columns, size, columns};
+    *o = (kerf_attention_operand){at, rows * pitch, size, pitch};
     return KERF_OK;
   }
-  KERF_REQUIRE(at == 0 && t->dims[1] == heads && columns == size, KERF_BAD_SHAPE);
+  KERF_REQUIRE(at == 0 && t->dims[1] == heads && columns == size && pitch == size, KERF_BAD_SHAPE);
   *o = (kerf_attention_operand){0, heads * rows * size, rows * size, size};
   return KERF_OK;
 }

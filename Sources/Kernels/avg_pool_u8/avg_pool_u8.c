@@ -38,7 +38,7 @@ typedef struct job {
   kerf_geometry g;
   const uint8_t *x;
   uint8_t *y;
-  int64_t h, w, c, oh, ow;
+  int64_t h, w, c, oh, ow, from, to;  // from, to: bytes between pixels of x and of y
   int64_t x_zero, multiplier, shift, zero, low, high;
   bool include;
   int tables;  // of windows inside x, and of those that lose a line, a column or both
@@ -157,7 +157,7 @@ KERF_INLINE void sum_block(const job *j, const uint8_t *x, int64_t top, int64_t 
   for (int i = 0; i < BLOCK; i++) sums[i] = 0;
   for (int64_t kh = rows.first; kh < rows.last; kh++) {
     for (int64_t kw = columns.first; kw < columns.last; kw++) {
-      const uint8_t *at = x + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->c;
+      const uint8_t *at = x + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->from;
       if (n == BLOCK) for (int i = 0; i < BLOCK; i++) sums[i] += at[i];
       else for (int i = 0; i < n; i++) sums[i] += at[i];
     }
@@ -171,7 +171,7 @@ KERF_INLINE void linear_block(const job *j, const table *t, const uint8_t *x, in
   uint16_t sums[BLOCK] = {0};
   for (int64_t kh = rows.first; kh < rows.last; kh++) {
     for (int64_t kw = columns.first; kw < columns.last; kw++) {
-      const uint8_t *at = x + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->c;
+      const uint8_t *at = x + ((top + kh * j->g.dh) * j->w + left + kw * j->g.dw) * j->from;
       for (int i = 0; i < BLOCK; i++) sums[i] = (uint16_t)(sums[i] + at[i]);
     }
   }
@@ -206,9 +206,9 @@ KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int
 
 KERF_INLINE void pool_pixels(const job *j, int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; p++) {
-    const uint8_t *image = j->x + p / j->ow / j->oh * j->h * j->w * j->c;
+    const uint8_t *image = j->x + p / j->ow / j->oh * j->h * j->w * j->from;
     int64_t top = p / j->ow % j->oh * j->g.sh - j->g.pt, left = p % j->ow * j->g.sw - j->g.pl;
-    pool_pixel(j, image, top, left, j->y + p * j->c);
+    pool_pixel(j, image, top, left, j->y + p * j->to);
   }
 }
 
@@ -216,8 +216,8 @@ static int run(const kerf_call *c, kerf_range_fn pixels) {
   const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
   if (kerf_elements(y) == 0) return KERF_OK;
   job j = {.x = x->data, .y = y->data, .h = x->dims[1], .w = x->dims[2], .c = x->dims[3], .oh = y->dims[1],
-           .ow = y->dims[2], .x_zero = kerf_int(c, X_ZERO), .multiplier = kerf_int(c, MULTIPLIER),
-           .shift = kerf_int(c, SHIFT), .zero = kerf_int(c, Y_ZERO), .low = kerf_int(c, Y_MIN),
+           .ow = y->dims[2], .from = kerf_pitch(x), .to = kerf_pitch(y), .x_zero = kerf_int(c, X_ZERO),
+           .multiplier = kerf_int(c, MULTIPLIER), .shift = kerf_int(c, SHIFT), .zero = kerf_int(c, Y_ZERO), .low = kerf_int(c, Y_MIN),
            .high = kerf_int(c, Y_MAX), .include = kerf_int(c, INCLUDE_PAD) != 0};
   (void)kerf_read_geometry(c, 0, &j.g);
   if (kerf_elements(y) >= TABLE_WORTH) fill_tables(&j);

@@ -10,7 +10,7 @@ enum { FEW_CHANNELS = 16, MAX_TAPS = 1 << 20 };
 
 typedef struct conv {
   kerf_geometry g;
-  int64_t groups, oc, n, h, w, c, oh, ow, group_c, group_oc, pixels;
+  int64_t groups, oc, n, h, w, c, oh, ow, group_c, group_oc, pixels, pitch;
   int64_t k;            // depth of a group's product
   bool rows, is_copied; // pieces are rows of the filter; x is copied with its padding
   int64_t ph, pw;       // height and width of what the windows see
@@ -32,6 +32,7 @@ static int read(const kerf_call *call, conv *v) {
   KERF_REQUIRE(kerf_product(v->g.kh, v->g.kw, &v->k) && v->k <= MAX_TAPS, KERF_BAD_ATTR);
   KERF_REQUIRE(kerf_product(v->k, v->group_c, &v->k), KERF_BAD_ATTR);
   v->pixels = kerf_dims_product(y, 0, 3);
+  v->pitch = kerf_pitch(y);
   const kerf_geometry *g = &v->g;
   const bool padded = g->pt | g->pl | g->pb | g->pr, joined = v->groups == 1 && (g->dw == 1 || g->kw == 1);
   v->is_copied = joined && padded && v->c < FEW_CHANNELS;
@@ -105,7 +106,7 @@ static void point(const void *source, int64_t row, int64_t rows, int64_t step, c
 }
 
 static kerf_strips strips_of(const conv *v) {
-  kerf_strips s = {.m = v->pixels, .n = v->group_oc, .ldy = v->oc, .point = point, .source = v};
+  kerf_strips s = {.m = v->pixels, .n = v->group_oc, .ldy = v->pitch, .point = point, .source = v};
   s.segments = v->g.kh * (v->rows ? 1 : v->g.kw);
   s.k = v->group_c * (v->rows ? v->g.kw : 1);
   s.footprint = kerf_min(v->k, v->group_c * v->g.sh * v->g.sw);

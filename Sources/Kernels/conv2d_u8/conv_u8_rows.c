@@ -35,6 +35,7 @@ kerf_q8 kerf_conv_u8_product(const kerf_tensor *x, const kerf_tensor *y, int64_t
   source->ow = y->dims[2];
   source->cpg = x->dims[3] / groups;
   kerf_q8 g = {.m = kerf_span(y, 0, 3), .n = y->dims[3] / groups, .groups = groups, .source = source};
+  g.ldy = kerf_pitch(y);
   g.k = geometry->kh * geometry->kw * source->cpg;
   g.a = x->data;
   g.lda = source->c;

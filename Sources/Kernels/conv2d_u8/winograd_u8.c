@@ -89,7 +89,7 @@ static void run_tiles(const job *j, int64_t index, int tiles, const int16_t *v, 
   const int count = (int)kerf_min(KERF_Q8_PANEL, j->g->n - column), pixels = (int)kerf_min(2 * tiles, s->ow - ow);
   for (int64_t i = 0; i < kerf_min(2, s->oh - oh); i++) {
     kerf_q8_store(j->g, j->isa, pixels, count, y + i * 2 * KERF_WINOGRAD_TILES * KERF_Q8_TILE, columns,
-                  ((line + i) * s->ow + ow) * j->g->n + column);
+                  (line + i) * s->ow + ow, column);
   }
 }
 

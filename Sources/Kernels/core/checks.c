@@ -125,5 +125,5 @@ int kerf_check_residual(const kerf_call *call, int at, const kerf_tensor *residu
   KERF_REQUIRE((kerf_int(call, at) != 0) == (residual != NULL), KERF_BAD_COUNT);
   if (!residual) return KERF_OK;
   KERF_TRY(kerf_check_typed(residual, KERF_F32));
-  return kerf_same_shape(residual, y) ? KERF_OK : KERF_BAD_SHAPE;
+  return kerf_same_shape(residual, y) && !y->pitch ? KERF_OK : KERF_BAD_SHAPE;
 }

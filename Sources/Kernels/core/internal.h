@@ -43,6 +43,8 @@ bool kerf_has_vbmi(void);
 int kerf_element_bytes(int32_t type);
 /// Product of dims[begin ..< end]; the tensor has passed kerf_check_tensor.
 int64_t kerf_dims_product(const kerf_tensor *t, int begin, int end);
+/// Elements from one row, which is the last axis, to the next; the rank is at least 1.
+static inline int64_t kerf_pitch(const kerf_tensor *t) { return t->pitch ? t->pitch : t->dims[t->rank - 1]; }
 static inline int64_t kerf_count(const kerf_tensor *t) { return kerf_dims_product(t, 0, t->rank); }
 /// Rank 0...8, no negative dimension, the product of the non-zero dimensions at most 2^47 bytes; a known type.
 int kerf_check_tensor(const kerf_tensor *t);

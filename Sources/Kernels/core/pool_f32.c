@@ -27,7 +27,7 @@ static taps taps_of(int64_t start, int64_t dilation, int64_t kernel, int64_t len
 
 typedef struct job {
   kerf_geometry g;
-  int64_t h, w, c, oh, ow;
+  int64_t h, w, c, oh, ow, from, to;  // from, to: elements between pixels of x and of y
   const float *x;
   float *y;
   bool average, padding_counts;
@@ -45,10 +45,10 @@ static void run_row(void *context, int64_t line) {
     const int64_t inside = rows.count * columns.count;
     const int64_t divisor = j->padding_counts ? rows.padded * columns.padded : inside;
     const int64_t ih = top + rows.first * g->dh, iw = left + columns.first * g->dw;
-    const float *x = inside ? j->x + ((image * j->h + ih) * j->w + iw) * j->c : j->x;
-    j->pixel(x, inside ? rows.count : 0, columns.count, rows.count > 1 ? g->dh * j->w * j->c : 0,
-             columns.count > 1 ? g->dw * j->c : 0, j->c, divisor ? 1 / (float)divisor : 0,
-             j->y + (line * j->ow + ow) * j->c);
+    const float *x = inside ? j->x + ((image * j->h + ih) * j->w + iw) * j->from : j->x;
+    j->pixel(x, inside ? rows.count : 0, columns.count, rows.count > 1 ? g->dh * j->w * j->from : 0,
+             columns.count > 1 ? g->dw * j->from : 0, j->c, divisor ? 1 / (float)divisor : 0,
+             j->y + (line * j->ow + ow) * j->to);
   }
 }
 
@@ -57,6 +57,7 @@ int kerf_run_pool(const kerf_call *call, bool average, kerf_pool_fn pixel) {
   job j = {.x = x->data, .y = y->data, .average = average, .pixel = pixel};
   KERF_TRY(kerf_read_geometry(call, 0, &j.g));
   j.h = x->dims[1], j.w = x->dims[2], j.c = x->dims[3], j.oh = y->dims[1], j.ow = y->dims[2];
+  j.from = kerf_pitch(x), j.to = kerf_pitch(y);
   j.padding_counts = average && kerf_int(call, 10);
   if (kerf_count(y) == 0) return KERF_OK;
   const double work = (double)kerf_count(y) * (double)kerf_min(j.g.kh, j.h + 1) * (double)kerf_min(j.g.kw, j.w + 1);

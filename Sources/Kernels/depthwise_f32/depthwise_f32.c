@@ -19,7 +19,7 @@ enum {
 
 typedef struct job {
   kerf_geometry g;
-  int64_t h, w, c, oh, ow;
+  int64_t h, w, c, oh, ow, pitch;  // pitch: of y
   const float *x, *weights, *bias, *residual;
   float *y;
   int mode;
@@ -32,7 +32,7 @@ static int read(const kerf_call *call, job *j) {
   KERF_TRY(kerf_read_geometry(call, 0, &j->g));
   KERF_REQUIRE(x->rank == 4 && y->rank == 4 && x->dims[3] == y->dims[3], KERF_BAD_SHAPE);
   j->h = x->dims[1], j->w = x->dims[2], j->c = x->dims[3];
-  j->oh = y->dims[1], j->ow = y->dims[2];
+  j->oh = y->dims[1], j->ow = y->dims[2], j->pitch = kerf_pitch(y);
   j->mode = (int)kerf_int(call, 13);
   return kerf_read_act(call, 10, &j->act);
 }
@@ -74,7 +74,7 @@ static kerf_depthwise_span span_at(const job *j, int64_t line, int64_t ow, int64
                                    range columns) {
   const kerf_geometry *g = &j->g;
   const int64_t image = line / j->oh, oh = line % j->oh, c0 = panel * KERF_PANEL;
-  const int64_t at = (line * j->ow + ow) * j->c + c0;
+  const int64_t at = (line * j->ow + ow) * j->pitch + c0;
   const bool empty = rows.begin == rows.end || columns.begin == columns.end;
   kerf_depthwise_span s = {.channels = (int)kerf_min(KERF_PANEL, j->c - c0), .act = &j->act};
   s.kh = empty ? 0 : rows.end - rows.begin;
@@ -92,7 +92,7 @@ static kerf_depthwise_span span_at(const job *j, int64_t line, int64_t ow, int64
   s.before = j->mode == 1 ? j->residual + at : NULL;
   s.after = j->mode == 2 ? j->residual + at : NULL;
   s.y = j->y + at;
-  s.y_pixel = j->c;
+  s.y_pixel = j->pitch;
   return s;
 }
 
@@ -158,7 +158,7 @@ static void run_line(void *context, int64_t index) {
   s.w_panel = g->kh * g->kw * KERF_PANEL;
   s.w = j->weights + c0 / KERF_PANEL * s.w_panel + rows.begin * g->kw * KERF_PANEL;
   for (int64_t ow = 0; ow < j->ow; ow += wide) {
-    const int64_t pixels = kerf_min(wide, j->ow - ow), at = ((image * j->oh + oh) * j->ow + ow) * j->c + c0;
+    const int64_t pixels = kerf_min(wide, j->ow - ow), at = ((image * j->oh + oh) * j->ow + ow) * j->pitch + c0;
     s.column = ow * g->sw - g->pl;
     s.begin = (int)kerf_min(kerf_max(0, -s.column), INT32_MAX);
     s.end = (int)kerf_max(0, kerf_min(j->w - s.column, INT32_MAX));

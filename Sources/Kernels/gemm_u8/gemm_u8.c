@@ -70,7 +70,7 @@ static void fill_rows(const kerf_q8 *g, int64_t group, int64_t row, int64_t rows
 }
 
 kerf_q8 kerf_q8_matrix(int64_t m, int64_t n, int64_t k, const uint8_t *a, const void *packed) {
-  kerf_q8 g = {.m = m, .n = n, .k = k, .groups = 1, .packed = packed, .a = a, .lda = k, .source = a};
+  kerf_q8 g = {.m = m, .n = n, .k = k, .groups = 1, .packed = packed, .a = a, .lda = k, .ldy = n, .source = a};
   g.fill = k % 4 == 0 ? NULL : fill_rows;
   return g;
 }

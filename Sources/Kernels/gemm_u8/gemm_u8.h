@@ -94,7 +94,8 @@ struct kerf_q8 {
   /// Zero points of B as it is packed, of column i at [i * b_zero_step]; NULL where all are 0.
   const int32_t *b_zero;
   int b_zero_step;
-  // Exactly one of the three outputs. Row stride: n * groups elements.
+  // Exactly one of the three outputs, whose rows are `ldy` elements apart.
+  int64_t ldy;
   uint8_t *y_u8;
   float *y_f32;
   int32_t *y_i32;

@@ -169,8 +169,8 @@ static void store_i32(int rows, int columns, const int32_t *acc, const kerf_q8_c
 }
 
 void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
-                   const kerf_q8_columns *p, int64_t offset) {
-  const int64_t ld = g->n * g->groups;
+                   const kerf_q8_columns *p, int64_t row, int64_t column) {
+  const int64_t ld = g->ldy, offset = row * ld + column;
   if (g->y_u8) store_u8(g, isa, rows, columns, acc, p, g->y_u8 + offset, ld);
   else if (g->y_f32) store_f32(g, isa, rows, columns, acc, p, offset, ld);
   else store_i32(rows, columns, acc, p, g->y_i32 + offset, ld);
@@ -213,7 +213,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
         next.at += share;
       }
       if (g->b_zero) kerf_q8_correct(g, n, sums + r, group, column, count, acc);
-      kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
+      kerf_q8_store(g, j->isa, n, count, acc, &columns, row + r, group * g->n + column);
     }
   }
 }

@@ -86,7 +86,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
         j->isa->wide->tile(tile, p->blocks, a + (r + t) * p->ld, p->ld, panel, acc + t * KERF_Q8_TILE);
       }
       if (g->b_zero) kerf_q8_correct(g, n, sums + r, group, column, count, acc);
-      kerf_q8_store(g, j->isa, n, count, acc, &columns, (row + r) * g->n * g->groups + group * g->n + column);
+      kerf_q8_store(g, j->isa, n, count, acc, &columns, row + r, group * g->n + column);
     }
   }
 }

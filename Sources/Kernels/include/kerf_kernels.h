@@ -28,6 +28,9 @@ enum {
 typedef struct kerf_tensor {
   void *data;
   int64_t dims[KERF_MAX_RANK];
+  /// Elements from one row, which is the last axis, to the next; 0: rows follow each other. Operations that know of no
+  /// others are not to be given them.
+  int64_t pitch;
   int32_t rank;
   int32_t type;
 } kerf_tensor;

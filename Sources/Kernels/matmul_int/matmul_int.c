@@ -258,6 +258,7 @@ static bool run_item(const job *j, int64_t i, uint8_t *slot) {
   matrix source = {(const uint8_t *)a->data + batch_offset(a, y, i), flip_of(a, KERF_U8)};
   const int step = load_zeros(j, p.zero);
   kerf_q8 g = {.m = s->per_row ? 1 : s->m, .n = s->n, .k = s->k, .groups = 1, .source = &source, .packed = slot};
+  g.ldy = s->n;
   g.lda = s->k;
   g.fill = s->k == 0 || (s->k % 4 == 0 && !source.flip) ? NULL : fill_rows;
   if (step >= 0) g.b_zero = p.zero;

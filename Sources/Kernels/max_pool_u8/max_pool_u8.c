@@ -17,7 +17,7 @@ typedef struct job {
   kerf_geometry g;
   const uint8_t *x;
   uint8_t *y;
-  int64_t h, w, c, oh, ow;
+  int64_t h, w, c, oh, ow, from, to;  // from, to: bytes between pixels of x and of y
 } job;
 
 enum { LANES = 32 };
@@ -50,8 +50,8 @@ KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int
     memset(y, 0, (size_t)j->c);
     return;
   }
-  const taps t = {image + ((top + kh0 * g->dh) * j->w + left + kw0 * g->dw) * j->c, kh1 - kh0, kw1 - kw0,
-                  g->dh * j->w * j->c, g->dw * j->c};
+  const taps t = {image + ((top + kh0 * g->dh) * j->w + left + kw0 * g->dw) * j->from, kh1 - kh0, kw1 - kw0,
+                  g->dh * j->w * j->from, g->dw * j->from};
   int64_t i = 0;
   for (; i + LANES <= j->c; i += LANES) pool_lanes(&t, i, LANES, y);
   if (i < j->c) pool_lanes(&t, i, j->c - i, y);
@@ -59,10 +59,10 @@ KERF_INLINE void pool_pixel(const job *j, const uint8_t *image, int64_t top, int
 
 KERF_INLINE void pool_rows(const job *j, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
-    const uint8_t *image = j->x + row / j->oh * j->h * j->w * j->c;
+    const uint8_t *image = j->x + row / j->oh * j->h * j->w * j->from;
     int64_t top = row % j->oh * j->g.sh - j->g.pt;
-    uint8_t *y = j->y + row * j->ow * j->c;
-    for (int64_t ow = 0; ow < j->ow; ow++) pool_pixel(j, image, top, ow * j->g.sw - j->g.pl, y + ow * j->c);
+    uint8_t *y = j->y + row * j->ow * j->to;
+    for (int64_t ow = 0; ow < j->ow; ow++) pool_pixel(j, image, top, ow * j->g.sw - j->g.pl, y + ow * j->to);
   }
 }
 
@@ -70,7 +70,7 @@ static int run(const kerf_call *c, kerf_range_fn rows) {
   const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
   if (kerf_elements(y) == 0) return KERF_OK;
   job j = {.x = x->data, .y = y->data, .h = x->dims[1], .w = x->dims[2], .c = x->dims[3], .oh = y->dims[1],
-           .ow = y->dims[2]};
+           .ow = y->dims[2], .from = kerf_pitch(x), .to = kerf_pitch(y)};
   (void)kerf_read_geometry(c, 0, &j.g);
   kerf_ranges(c->pool, y->dims[0] * j.oh, 16384 / (j.ow * j.c) + 1, rows, &j);
   return KERF_OK;

@@ -17,7 +17,7 @@ int kerf_prepare_scale_shift_f32(const kerf_call *call, uint64_t *scratch_bytes)
 typedef struct job {
   const float *x, *scale, *shift;
   float *y;
-  int64_t c, rows, step;
+  int64_t c, from, rows, step;  // from: elements between rows of x
   kerf_act act;
   kerf_scale_shift_fn row;
   kerf_unary_fn unary;
@@ -26,7 +26,7 @@ typedef struct job {
 static void run_rows(void *context, int64_t index) {
   const job *j = context;
   const int64_t first = index * j->step, end = kerf_min(j->rows, first + j->step);
-  for (int64_t i = first; i < end; i++) j->row(j->x + i * j->c, j->scale, j->shift, j->y + i * j->c, j->c);
+  for (int64_t i = first; i < end; i++) j->row(j->x + i * j->from, j->scale, j->shift, j->y + i * j->c, j->c);
   if (j->act.function == KERF_UNARY_IDENTITY) return;
   j->unary(j->y + first * j->c, j->y + first * j->c, (end - first) * j->c, &j->act);
 }
@@ -36,7 +36,7 @@ int kerf_run_scale_shift(const kerf_call *call, kerf_scale_shift_fn row, kerf_un
   job j = {.x = x->data, .scale = call->inputs[1]->data, .shift = call->inputs[2]->data};
   KERF_TRY(kerf_read_act(call, 0, &j.act));
   j.y = call->outputs[0]->data, j.row = row, j.unary = unary;
-  j.c = x->dims[x->rank - 1];
+  j.c = x->dims[x->rank - 1], j.from = kerf_pitch(x);
   j.rows = kerf_dims_product(x, 0, x->rank - 1);
   if (j.c == 0) return KERF_OK;
   j.step = kerf_max(1, 4096 / j.c);

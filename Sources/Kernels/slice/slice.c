@@ -1,4 +1,5 @@
 // SLICE: x any -> y; per axis start(i) step(i). Starts are within bounds, lengths are y's (ONNX Slice, Split).
+// Nothing is copied where y lies in x.
 #include "../common/nest.h"
 
 static bool axis_ok(int64_t n, int64_t length, int64_t start, int64_t step) {
@@ -28,11 +29,13 @@ int kerf_run_slice_portable(const kerf_call *c) {
   int64_t stride = 1;
   for (int d = x->rank - 1; d >= 0; d--) {
     nest.dims[d] = y->dims[d];
+    const int64_t length = d == x->rank - 1 ? kerf_pitch(x) : x->dims[d];
     // The step of an axis of length one is never taken and may be anything.
     nest.strides[0][d] = y->dims[d] == 1 ? 0 : stride * c->attrs[2 * d + 1].i;
     nest.base[0] += stride * c->attrs[2 * d].i;
-    stride *= x->dims[d];
+    stride *= length;
   }
+  if (y->data == (const char *)x->data + nest.base[0] * kerf_width(x->type)) return KERF_OK;
   kerf_nest_collapse(&nest);
   kerf_nest_copy(&nest, c->pool, kerf_width(x->type), x->data, y->data);
   return KERF_OK;

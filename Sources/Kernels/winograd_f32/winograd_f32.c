@@ -15,7 +15,7 @@ enum {
 
 typedef struct job {
   kerf_geometry g;
-  int64_t m, n, h, w, c, oh, ow, oc;  // m: outputs of a tile along a side
+  int64_t m, n, h, w, c, oh, ow, oc, pitch;  // m: outputs of a tile along a side
   int side;
   int64_t across, down, tiles, block, blocks;  // tiles of an image along its sides, of all images, of a block
   int64_t depth, panels, in_step, out_step;    // padded channels; floats between positions
@@ -56,7 +56,7 @@ static int read(const kerf_call *call, job *j) {
   KERF_REQUIRE((j->side = kerf_winograd_side(j->m, g->kh)) != 0 && j->oc >= 1, KERF_BAD_ATTR);
   KERF_REQUIRE(x->rank == 4 && y->rank == 4 && y->dims[3] == j->oc, KERF_BAD_SHAPE);
   j->n = x->dims[0], j->h = x->dims[1], j->w = x->dims[2], j->c = x->dims[3];
-  j->oh = y->dims[1], j->ow = y->dims[2];
+  j->oh = y->dims[1], j->ow = y->dims[2], j->pitch = kerf_pitch(y);
   plan(j, call->pool);
   j->epilogue.residual_mode = (int)kerf_int(call, 15);
   return kerf_read_act(call, 12, &j->epilogue.act);
@@ -144,8 +144,8 @@ static void transform_output(void *context, int64_t tile) {
   const job *j = b->j;
   const int64_t wide = j->isa->gemm->panels;
   const place p = place_of(j, b->first + tile);
-  const int64_t at = ((p.image * j->oh + p.row) * j->ow + p.column) * j->oc;
-  kerf_winograd_out o = {.step = j->out_step, .pixel = j->oc, .row = j->ow * j->oc, .epilogue = &j->epilogue};
+  const int64_t at = ((p.image * j->oh + p.row) * j->ow + p.column) * j->pitch;
+  kerf_winograd_out o = {.step = j->out_step, .pixel = j->pitch, .row = j->ow * j->pitch, .epilogue = &j->epilogue};
   o.rows = (int)kerf_min(j->m, j->oh - p.row);
   o.columns = (int)kerf_min(j->m, j->ow - p.column);
   for (int64_t panel = 0; panel < j->panels; panel++) {
