@@ -88,6 +88,12 @@ public enum Pipelines {
     return Pipeline([pass])
   }
 
+  /// After the lossless passes, with the largest magnitude of each channel that was measured on their result: channels that
+  /// one scale fits badly are evened out. What was measured does not hold afterwards.
+  public static func balanced(_ plan: QuantizationPlan, magnitudes: [ValueID: [Float]]) -> Pipeline {
+    Pipeline([EqualizeLayers(plan, magnitudes: magnitudes), SmoothLayers(plan, magnitudes: magnitudes)])
+  }
+
   /// After the lossless passes, with what was measured on their result: layers on 8-bit codes.
   public static func quantized(
     _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:],
@@ -95,6 +101,8 @@ public enum Pipelines {
   ) -> Pipeline {
     let last = weights.merging(rounded.compactMapValues(\.weights)) { _, better in better }
     return Pipeline([
+      // Decided before all others, which leave those layers alone.
+      ExcludeLayers(plan),
       // While the float weights are there to compare with.
       CorrectBias(plan, last, means: means),
       QuantizeWeights(plan, weights),

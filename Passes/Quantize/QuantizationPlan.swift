@@ -13,10 +13,13 @@ public struct QuantizationPlan: Sendable {
     }
     public var precision: Precision
     public var reason: String
+    /// Whether codes were tried and hurt the outputs: `exclude-layers` then gives the reason.
+    public var isExclusion: Bool
 
-    public init(_ precision: Precision, _ reason: String) {
+    public init(_ precision: Precision, _ reason: String, isExclusion: Bool = false) {
       self.precision = precision
       self.reason = reason
+      self.isExclusion = isExclusion
     }
   }
 
@@ -34,8 +37,10 @@ public struct QuantizationPlan: Sendable {
   public private(set) var carriers: Set<NodeID> = []
   /// Values that get codes, in order.
   public private(set) var values: [ValueID] = []
-  /// Layers that do not compute on codes, with the reason.
+  /// Layers that cannot or need not compute on codes, with the reason.
   public private(set) var rejected: [(node: Node, reason: String)] = []
+  /// Layers that could, but hurt the outputs too much.
+  public private(set) var excluded: [(node: Node, reason: String)] = []
 
   /// `keepFloat`: ONNX names of nodes that must stay float. `weightsOnly`: no layer computes on codes. `isTrial`: also
   /// layers for which no kernel exists where they stand, to see what codes do to them. `hasRanges`: values are measured,
@@ -51,7 +56,7 @@ public struct QuantizationPlan: Sendable {
       } else if let reason = QuantizationPlan.obstacle(node, graph) {
         rejected.append((node, reason))
       } else if !weightsOnly, let exception = exceptions[node.id] {
-        rejected.append((node, exception.reason))
+        reject(node, exception)
         if exception.precision == .weights { weightLayers.insert(node.id) }
       } else if node.op is any RecurrentOperator {
         recurrent.insert(node.id)
@@ -77,12 +82,22 @@ public struct QuantizationPlan: Sendable {
     findTables(graph, kept, exceptions)
   }
 
+  private mutating func reject(_ node: Node, _ exception: Exception) {
+    if exception.isExclusion {
+      excluded.append((node, exception.reason))
+    } else {
+      rejected.append((node, exception.reason))
+    }
+  }
+
   private mutating func findAttentions(_ graph: Graph, _ kept: Set<Name>, _ exceptions: [NodeID: Exception]) {
     for node in graph.orderedNodes where node.op is Attention {
       if node.names.contains(where: kept.contains) {
         rejected.append((node, "kept float on request"))
-      } else if let reason = QuantizeAttention.obstacle(node, graph) ?? exceptions[node.id]?.reason {
+      } else if let reason = QuantizeAttention.obstacle(node, graph) {
         rejected.append((node, reason))
+      } else if let exception = exceptions[node.id] {
+        reject(node, exception)
       } else {
         attentions.insert(node.id)
       }
@@ -95,7 +110,7 @@ public struct QuantizationPlan: Sendable {
       if node.names.contains(where: kept.contains) {
         rejected.append((node, "kept float on request"))
       } else if let exception = exceptions[node.id] {
-        rejected.append((node, exception.reason))
+        reject(node, exception)
       } else {
         tables.insert(node.id)
       }

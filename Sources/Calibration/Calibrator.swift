@@ -3,7 +3,7 @@ import Passes
 import Runtime
 
 /// Runs samples through a graph and keeps statistics of some of its values, in fixed memory: one run of the graph with
-/// the measured values kept, and 32 KiB a value, whatever the number of samples.
+/// the measured values kept, and `ValueStatistics.bytes` a value, whatever the number of samples.
 public final class Calibrator {
   private let values: [ValueID]
   public let runner: GraphRunner
@@ -21,11 +21,21 @@ public final class Calibrator {
     self.values = values
     runner = try GraphRunner(measured, threads: threads, provider: provider, memoryLimit: memoryLimit)
     for value in values {
-      let axis = channels[value] ?? 0
-      let shape = graph.type(value).tensor?.shape ?? []
-      let count = channels[value] != nil && shape.indices.contains(axis) ? shape[axis].value ?? 0 : 0
-      statistics[value] = ValueStatistics(axis: axis, channels: count)
+      let count = Calibrator.channelCount(of: value, axis: channels[value], graph)
+      statistics[value] = ValueStatistics(axis: channels[value] ?? 0, channels: count)
     }
+  }
+
+  /// Bytes that the statistics of these values take.
+  public static func statisticsBytes(_ graph: Graph, _ values: [ValueID], channels: [ValueID: Int]) -> Int {
+    values.reduce(0) {
+      $0 + ValueStatistics.bytes(channels: channelCount(of: $1, axis: channels[$1], graph))
+    }
+  }
+
+  private static func channelCount(of value: ValueID, axis: Int?, _ graph: Graph) -> Int {
+    guard let axis, let shape = graph.type(value).tensor?.shape, shape.indices.contains(axis) else { return 0 }
+    return shape[axis].value ?? 0
   }
 
   /// Runs one sample: arguments in the order of the graph's inputs. Throws what does not fit.

@@ -5,6 +5,7 @@
 /// that are not finite are counted apart.
 public struct Histogram: Equatable, Sendable {
   static let half = 2048
+  static let bytes = 2 * half * MemoryLayout<UInt64>.stride
   /// Bin i counts values in [i − half, i − half + 1) · 2^exponent.
   public private(set) var counts = [UInt64](repeating: 0, count: 2 * Histogram.half)
   public private(set) var exponent = Histogram.smallestExponent

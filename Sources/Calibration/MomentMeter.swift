@@ -9,7 +9,7 @@ public final class MomentMeter {
   public let runner: GraphRunner
   private var layers: [MeteredLayer]
   private let products: [[Int]: GraphRunner]
-  private let rowsPerSample: Int
+  private let samples: Int
 
   /// Rows of a layer that are looked at in all samples together: enough to know the correlations of `depth` inputs.
   private static func wantedRows(_ depth: Int) -> Int { min(max(4 * depth, 2048), 16_384) }
@@ -18,23 +18,25 @@ public final class MomentMeter {
   /// Bytes that measuring a layer takes; nil for what is no layer.
   public static func bytes(of node: Node, in graph: Graph) -> Int? {
     guard let rows = InputRows(node, graph) else { return nil }
-    // The sums, and of each product the result.
-    return 2 * InputMoments.bytes(depth: rows.depth, groups: rows.groups) + 8 * chunkElements
+    // The sums and the result of a product; rows not yet summed, twice: the product has a copy.
+    return 2 * InputMoments.bytes(depth: rows.depth, groups: rows.groups)
+      + 8 * chunk(rows) * rows.groups * rows.depth
   }
 
+  /// Rows that are multiplied at once.
+  private static func chunk(_ rows: InputRows) -> Int { min(max(chunkElements / (rows.groups * rows.depth), 16), 512) }
+
+  /// `memoryLimit`: bytes that one run of the graph may take.
   public init(
-    _ graph: Graph, _ ids: [NodeID], samples: Int, threads: Int, provider: HostProvider
+    _ graph: Graph, _ ids: [NodeID], samples: Int, threads: Int, provider: HostProvider, memoryLimit: Int? = nil
   ) throws(Diagnostic) {
     var outputs: [ValueID] = []
     var layers: [MeteredLayer] = []
     var products: [[Int]: GraphRunner] = [:]
-    var most = 1
     for id in ids {
       guard let node = graph[id], let x = node.inputs[0], let rows = InputRows(node, graph) else { continue }
       if !outputs.contains(x) { outputs.append(x) }
-      most = max(most, MomentMeter.wantedRows(rows.depth))
-      let chunk = min(max(MomentMeter.chunkElements / (rows.groups * rows.depth), 16), 512)
-      let layer = MeteredLayer(id, output: outputs.firstIndex(of: x) ?? 0, rows, chunk: chunk)
+      let layer = MeteredLayer(id, output: outputs.firstIndex(of: x) ?? 0, rows, chunk: MomentMeter.chunk(rows))
       if products[layer.shape] == nil {
         products[layer.shape] = try MomentMeter.product(layer.shape, threads: threads, provider)
       }
@@ -42,10 +44,10 @@ public final class MomentMeter {
     }
     var measured = graph
     measured.setOutputs(outputs, names: outputs.map { Name("value \($0.index)") })
-    runner = try GraphRunner(measured, threads: threads, provider: provider)
+    runner = try GraphRunner(measured, threads: threads, provider: provider, memoryLimit: memoryLimit)
     self.layers = layers
     self.products = products
-    rowsPerSample = (most + samples - 1) / max(samples, 1)
+    self.samples = max(samples, 1)
   }
 
   /// Computes xᵀ x of rows x[groups, rows, depth].
@@ -67,7 +69,9 @@ public final class MomentMeter {
       guard let view = runner.tensor(layer.output), view.type == IR.ElementType.float32.rawValue,
         let product = products[layer.shape]
       else { continue }
-      try layer.add(view.bytes.bindMemory(to: Float.self), view.dims, limit: rowsPerSample, product)
+      // By the layer alone, so that it does not matter which others are measured with it.
+      let limit = (MomentMeter.wantedRows(layer.rows.depth) + samples - 1) / samples
+      try layer.add(view.bytes.bindMemory(to: Float.self), view.dims, limit: limit, product)
     }
   }
 

@@ -65,7 +65,8 @@ public struct OutputQuality: Equatable, Sendable {
   /// The lowest of all outputs in one sample.
   public var lowestOfSamples: Double { worstRatio.map(OutputQuality.decibels).min() ?? 120 }
 
-  static func decibels(_ ratio: Double) -> Double {
+  /// Signal over noise of a ratio of noise to signal, at most 120.
+  public static func decibels(_ ratio: Double) -> Double {
     ratio > 0 ? max(-120, min(120, -10 * log10(ratio))) : 120
   }
 }

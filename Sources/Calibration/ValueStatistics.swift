@@ -18,6 +18,9 @@ public struct ValueStatistics: Equatable, Sendable {
     magnitudes = Array(repeating: 0, count: channels)
   }
 
+  /// Bytes that the statistics of a value take: its histogram, and of each channel sum and magnitude.
+  public static func bytes(channels: Int) -> Int { Histogram.bytes + channels * 12 }
+
   public var samples: Int { highs.count }
   /// Mean of each channel.
   public var means: [Double] {

@@ -4,6 +4,8 @@ import IR
 public struct KerfError: Error, CustomStringConvertible, Sendable {
   public var message: String
   public var notes: [String]
+  /// Whether a run needed more memory than it may have: with less to keep it may pass.
+  var isMemoryShortage = false
 
   public init(_ message: String, notes: [String] = []) {
     self.message = message

@@ -61,6 +61,7 @@ extension Compiler {
       }
       var quantizer = try quantizer(graph, options)
       let passes = try quantizer.weightPipeline(plan, bits: bits)
+      findings.warnings += quantizer.warnings
       findings.weightQuality = plan.weightQuality(graph, quantizer.finalWeights)
       return report.followed(by: try run(passes, on: &graph, settingsAfter))
     }

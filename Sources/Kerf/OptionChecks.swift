@@ -6,10 +6,20 @@ extension Compiler {
   /// Names of all passes, as `--disable-pass` and `--print-after` take them.
   public static var passNames: [String] {
     let plan = QuantizationPlan(Graph(), keepFloat: [])
-    let others =
-      Pipeline([SplitTransposedConv(), EqualizeLayers(plan, magnitudes: [:])])
-      + Pipelines.quantized(plan, [:], ranges: [:])
+    let others = Pipelines.balanced(plan, magnitudes: [:]) + Pipelines.quantized(plan, [:], ranges: [:])
     return (Pipeline(Pipelines.allPasses) + others + Pipelines.dynamic(plan, [:])).names
+  }
+
+  /// Names of the passes that a way to quantize has besides those without loss.
+  private static func quantizationPassNames(_ mode: QuantizeMode, hasSamples: Bool) -> [String] {
+    let plan = QuantizationPlan(Graph(), keepFloat: [])
+    switch mode {
+    case .int8 where hasSamples:
+      return (Pipelines.balanced(plan, magnitudes: [:]) + Pipelines.quantized(plan, [:], ranges: [:])).names
+    case .int8, .int8Dynamic: return Pipelines.dynamic(plan, [:]).names
+    case .int8Weights, .int4Weights:
+      return Pipelines.weightCodes(plan, [:]).names.filter { hasSamples || $0 != RoundWeights.name }
+    }
   }
 
   /// Names of the operators that ONNX defines as functions, as `--expand` takes them.
@@ -66,10 +76,15 @@ extension Compiler {
 
   /// Passes of what is not asked for.
   private static func passesWithoutEffect(_ options: CompileOptions) -> [String] {
-    guard options.quantize == nil else { return [] }
-    let others = Set(Pipeline(Pipelines.allPasses).names)
+    var running = Set(Pipeline(Pipelines.allPasses).names)
+    var reason = "without --quantize"
+    if let mode = options.quantize {
+      let hasSamples = options.openSamples != nil
+      running.formUnion(quantizationPassNames(mode, hasSamples: hasSamples))
+      reason = "with --quantize \(mode.rawValue)" + (hasSamples ? "" : " and no --samples")
+    }
     func list(_ option: String, _ names: [String]) -> [String] {
-      names.filter { !others.contains($0) }.map { "\(option) \($0) has no effect without --quantize" }
+      names.filter { !running.contains($0) }.map { "\(option) \($0) has no effect \(reason)" }
     }
     return list("--disable-pass", options.disabledPasses)
       + list("--print-after", [options.printAfter].compactMap(\.self))

@@ -10,26 +10,55 @@ struct QuantizationChecks {
   let options: CompileOptions
   /// Numbers of the samples compared on.
   let selection: [Int]
+  /// What kept more samples from being compared on, for the report.
+  private(set) var warning: String?
+  /// Bytes that the float outputs and those compared with them take.
+  let keptBytes: Int
   private let reference: [[[Float]?]]
 
   /// Multiply-accumulates that comparing one form may take.
   private static let workLimit = 20_000_000_000
+  /// Bytes that the outputs of all samples may take together, where no limit is given.
+  private static let outputLimit = 1 << 30
 
   init(_ graph: Graph, _ feed: SampleFeed, _ options: CompileOptions) throws {
     self.graph = graph
     self.feed = feed
     self.options = options
-    selection = feed.selection(min(16, max(2, QuantizationChecks.workLimit / max(GraphCost(graph).macs, 1))))
-    reference = try QuantizationChecks.outputs(graph, feed, selection, options)
+    let wanted = min(16, max(2, QuantizationChecks.workLimit / max(GraphCost(graph).macs, 1)))
+    // What is kept of the outputs takes up to a quarter of the memory: twice, once as codes give them.
+    let room = options.maxMemory.map { $0 / 4 } ?? QuantizationChecks.outputLimit
+    let limit = options.maxMemory.map { $0 - room }
+    let first = try QuantizationChecks.outputs(graph, feed, feed.selection(1), options, limit)
+    let each = 2 * QuantizationChecks.bytes(first)
+    let count = min(wanted, max(1, room / max(each, 1)))
+    guard each <= room || options.maxMemory == nil else {
+      throw KerfError(
+        "comparing the outputs of one sample takes \(each) bytes, more than \(room)",
+        notes: ["that is a quarter of what calibration may take; --max-memory sets it"])
+    }
+    selection = feed.selection(count)
+    if selection.count < min(wanted, feed.count) {
+      warning =
+        "outputs are compared on \(selection.count) samples: those of more take over \(room) bytes (--max-memory)"
+    }
+    keptBytes = each * selection.count
+    reference =
+      selection.count == 1 ? first : try QuantizationChecks.outputs(graph, feed, selection, options, limit)
   }
 
-  /// The outputs of a form of the graph, per sample.
+  private static func bytes(_ outputs: [[[Float]?]]) -> Int {
+    outputs.reduce(0) { $0 + $1.reduce(0) { $0 + 4 * ($1?.count ?? 0) } }
+  }
+
+  /// The outputs of a form of the graph, per sample. `memoryLimit`: bytes that a run may take.
   private static func outputs(
-    _ graph: Graph, _ feed: SampleFeed, _ selection: [Int], _ options: CompileOptions
+    _ graph: Graph, _ feed: SampleFeed, _ selection: [Int], _ options: CompileOptions, _ memoryLimit: Int?
   ) throws -> [[[Float]?]] {
     let runner: GraphRunner
     do throws(Diagnostic) {
-      runner = try GraphRunner(graph, threads: options.threads, provider: ReferenceProvider())
+      runner = try GraphRunner(
+        graph, threads: options.threads, provider: ReferenceProvider(), memoryLimit: memoryLimit)
     } catch {
       throw KerfError(error)
     }
@@ -43,8 +72,8 @@ struct QuantizationChecks {
     return result
   }
 
-  /// How near a form of the graph is to the float one after these passes.
-  func quality(_ passes: Pipeline, on graph: Graph) throws -> OutputQuality {
+  /// How near a form of the graph is to the float one after these passes. `memoryLimit`: bytes that a run of it may take.
+  func quality(_ passes: Pipeline, on graph: Graph, memoryLimit: Int?) throws -> OutputQuality {
     var copy = graph
     var settings = PassOptions()
     settings.disabled = options.disabledPasses
@@ -55,11 +84,14 @@ struct QuantizationChecks {
     }
     let width = graph.type(graph.outputs[0]).tensor?.shape?.last?.value ?? 0
     return OutputQuality(
-      rowWidth: width, reference: reference, actual: try QuantizationChecks.outputs(copy, feed, selection, options))
+      rowWidth: width, reference: reference,
+      actual: try QuantizationChecks.outputs(copy, feed, selection, options, memoryLimit))
   }
 
   /// The same of values inside the graph, which the passes before fusion leave in place.
-  func quality(_ passes: Pipeline, on graph: Graph, tapping values: [ValueID]) throws -> OutputQuality {
+  func quality(
+    _ passes: Pipeline, on graph: Graph, tapping values: [ValueID], memoryLimit: Int?
+  ) throws -> OutputQuality {
     var float = graph
     float.setOutputs(values, names: values.map { Name("value \($0.index)") })
     var codes = float
@@ -74,8 +106,8 @@ struct QuantizationChecks {
     }
     let few = Array(selection.prefix(2))
     return OutputQuality(
-      reference: try QuantizationChecks.outputs(float, feed, few, options),
-      actual: try QuantizationChecks.outputs(codes, feed, few, options))
+      reference: try QuantizationChecks.outputs(float, feed, few, options, memoryLimit),
+      actual: try QuantizationChecks.outputs(codes, feed, few, options, memoryLimit))
   }
 
   /// Whether the only float output is one row of scores.

@@ -8,7 +8,7 @@ import Synchronization
 /// Weights rounded for the least error of the layers' results on the samples.
 extension Quantizer {
   /// Bytes of correlations that are measured in one pass over the samples; a layer that needs more keeps the nearest codes.
-  private var momentBytes: Int { min(256 << 20, options.maxMemory.map { $0 / 2 } ?? .max) }
+  private var momentBytes: Int { min(256 << 20, memoryLeft.map { $0 / 2 } ?? .max) }
   private static let mostSamples = 64
 
   /// Rounds the weights of all layers on codes, and keeps that where the outputs, as `quality` measures them, do not get
@@ -31,7 +31,8 @@ extension Quantizer {
     weights = LayerWeights.all(plan, graph, bits: bits)
     try roundWeights(plan) { (quantizer) throws in
       try quantizer.checks.quality(
-        Pipelines.weightCodes(plan, quantizer.weights, quantizer.roundedWeights), on: quantizer.graph)
+        Pipelines.weightCodes(plan, quantizer.weights, quantizer.roundedWeights), on: quantizer.graph,
+        memoryLimit: quantizer.memoryLeft)
     }
     return Pipelines.weightCodes(plan, weights, roundedWeights)
   }
@@ -66,9 +67,23 @@ extension Quantizer {
     return result
   }
 
-  /// One pass over some samples, then the layers one after the other.
+  /// One pass over some samples, then the layers one after the other; where a run that keeps all their inputs takes too much
+  /// memory, half of them each time.
   private func round(_ ids: [NodeID], _ plan: QuantizationPlan, _ result: inout [NodeID: RoundedWeights]) throws {
-    var moments = try moments(ids)
+    var moments: [NodeID: InputMoments]
+    do {
+      moments = try self.moments(ids)
+    } catch let error as KerfError where error.isMemoryShortage {
+      guard ids.count == 1 else {
+        let half = ids.count / 2
+        try round(Array(ids[..<half]), plan, &result)
+        return try round(Array(ids[half...]), plan, &result)
+      }
+      for id in ids {
+        result[id] = .kept(reason: "its codes are the nearest: correlations do not fit, \(error.message)")
+      }
+      return
+    }
     for (index, id) in ids.enumerated() {
       options.progress?("round weights", .count(index, of: ids.count))
       guard let node = graph[id], let own = moments.removeValue(forKey: id), let layer = weights[id] else { continue }
@@ -100,7 +115,8 @@ extension Quantizer {
     let meter: MomentMeter
     do throws(Diagnostic) {
       meter = try MomentMeter(
-        graph, ids, samples: selection.count, threads: options.threads, provider: ReferenceProvider())
+        graph, ids, samples: selection.count, threads: options.threads, provider: ReferenceProvider(),
+        memoryLimit: memoryLeft.map { $0 - $0 / 2 })
     } catch {
       throw KerfError(error)
     }

@@ -22,17 +22,24 @@ struct Quantizer {
   /// What rounding them on the samples gave.
   var roundedWeights: [NodeID: RoundedWeights] = [:]
   private(set) var exceptions: [NodeID: QuantizationPlan.Exception] = [:]
+  /// Bytes of the statistics.
+  private var statisticsBytes = 0
 
   init(_ graph: Graph, _ feed: SampleFeed, _ options: CompileOptions) throws {
     self.graph = graph
     self.feed = feed
     self.options = options
     checks = try QuantizationChecks(graph, feed, options)
+    warnings = [checks.warning].compactMap(\.self)
   }
+
+  /// Bytes that `--max-memory` leaves for a run of the graph beside what is kept; nil: as many as there are.
+  var memoryLeft: Int? { options.maxMemory.map { max(0, $0 - checks.keptBytes - statisticsBytes) } }
 
   /// The passes that quantize `graph`. `costs` say which layers are faster in float: those stay so.
   mutating func pipeline(_ costs: any KernelCosts) throws -> Pipeline {
-    try calibrate(equalizing: true)
+    try calibrate()
+    try evenOut()
     if options.refusesSlower {
       let search = Compiler.precisionSearch(graph, options, costs, exceptions: exceptions)
       exceptions.merge(search.exceptions()) { first, _ in first }
@@ -52,12 +59,23 @@ struct Quantizer {
   }
 
   /// Measures the graph and what its weights become.
-  mutating func calibrate(equalizing: Bool) throws {
+  mutating func calibrate() throws {
     statistics = try measure(plan())
-    if equalizing, try equalize() { statistics = try measure(plan()) }
-    let all = plan()
-    weights = LayerWeights.all(all, graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
-    exceptFewValues(all)
+    takeWeights()
+    exceptFewValues(plan())
+  }
+
+  /// Evens out channels of the graph that was measured, and measures it again. Returns whether anything changed.
+  @discardableResult
+  mutating func evenOut() throws -> Bool {
+    guard try equalize() else { return false }
+    statistics = try measure(plan([:]))
+    takeWeights()
+    return true
+  }
+
+  private mutating func takeWeights() {
+    weights = LayerWeights.all(plan([:]), graph) { [graph] in PrecisionCosts.addsPairs($0, graph) }
   }
 
   func plan() -> QuantizationPlan { plan(exceptions) }
@@ -79,7 +97,7 @@ struct Quantizer {
 
   // MARK: Measuring
 
-  private func measure(_ plan: QuantizationPlan) throws -> [ValueID: ValueStatistics] {
+  private mutating func measure(_ plan: QuantizationPlan) throws -> [ValueID: ValueStatistics] {
     var channels: [ValueID: Int] = [:]
     for id in plan.layers.sorted() {
       guard let node = graph[id], let x = node.inputs[0] else { continue }
@@ -90,9 +108,33 @@ struct Quantizer {
       options.log?("calibration: statistics from \(options.calibrationCache ?? "")")
       return known
     }
-    let measured = try measure(plan.values, channels)
+    statisticsBytes = Calibrator.statisticsBytes(graph, plan.values, channels: channels)
+    if let limit = memoryLeft, limit == 0 {
+      throw KerfError(
+        "the statistics of \(plan.values.count) values take \(statisticsBytes) bytes, --max-memory leaves no room for a run"
+      )
+    }
+    let (measured, passes) = try measureInParts(plan.values, channels)
+    if passes > 1 {
+      let what = "values are measured in \(passes) passes over the samples: all together do not fit in --max-memory"
+      if !warnings.contains(what) { warnings.append(what) }
+    }
     try cache?.store(measured, samples: feed.count)
     return measured
+  }
+
+  /// Measures in one pass over the samples; where keeping all values takes too much memory, half of them each time.
+  private func measureInParts(
+    _ values: [ValueID], _ channels: [ValueID: Int]
+  ) throws -> (statistics: [ValueID: ValueStatistics], passes: Int) {
+    do {
+      return (try measure(values, channels), 1)
+    } catch let error as KerfError where error.isMemoryShortage && values.count > 1 {
+      let half = values.count / 2
+      let first = try measureInParts(Array(values[..<half]), channels)
+      let second = try measureInParts(Array(values[half...]), channels)
+      return (first.statistics.merging(second.statistics) { first, _ in first }, first.passes + second.passes)
+    }
   }
 
   private func measure(_ values: [ValueID], _ channels: [ValueID: Int]) throws -> [ValueID: ValueStatistics] {
@@ -100,7 +142,7 @@ struct Quantizer {
     do throws(Diagnostic) {
       calibrator = try Calibrator(
         graph, values: values, channels: channels, threads: options.threads, provider: ReferenceProvider(),
-        memoryLimit: options.maxMemory)
+        memoryLimit: memoryLeft)
     } catch {
       throw KerfError(error)
     }
@@ -129,7 +171,7 @@ struct Quantizer {
   /// Evens out channels where one scale fits them badly. Returns whether anything changed.
   private mutating func equalize() throws -> Bool {
     let magnitudes = statistics.mapValues(\.magnitudes).filter { !$0.value.isEmpty }
-    let passes = Pipeline([EqualizeLayers(plan(), magnitudes: magnitudes)])
+    let passes = Pipelines.balanced(plan([:]), magnitudes: magnitudes)
     do throws(Diagnostic) {
       let done = try passes.run(on: &graph, Compiler.passOptions(options))
       report = done
@@ -145,7 +187,7 @@ struct Quantizer {
   func quality(
     _ exceptions: [NodeID: QuantizationPlan.Exception], _ method: RangeMethod, isTrial: Bool = false
   ) throws -> OutputQuality {
-    try checks.quality(passes(plan(exceptions, isTrial: isTrial), method), on: graph)
+    try checks.quality(passes(plan(exceptions, isTrial: isTrial), method), on: graph, memoryLimit: memoryLeft)
   }
 
   /// The method asked for, or the one whose outputs are nearest to the float graph's.
@@ -175,6 +217,12 @@ struct Quantizer {
     let goal = goal
     let before = try quality(exceptions, method)
     guard !goal.isReached(before) else { return }
+    guard !options.disabledPasses.contains(ExcludeLayers.name) else {
+      warnings.append(
+        "on 8-bit codes the outputs keep \(goal.text(before)), less than \(goal.text): without \(ExcludeLayers.name) no layer "
+          + "goes back to float for it")
+      return
+    }
     guard try isWithinReach(goal, method) else {
       warnings.append(
         "on 8-bit codes the outputs keep \(goal.text(before)), less than \(goal.text), and no few layers are the cause: more "
@@ -258,7 +306,8 @@ struct Quantizer {
     return QuantizationPlan.Exception(
       .float,
       "on codes it alone brings an output to \(rounded(layer.decibels)) dB, all layers together to "
-        + "\(goal.text(before)) where \(goal.text) is asked for: float costs \(bytes - bytes / 4) bytes")
+        + "\(goal.text(before)) where \(goal.text) is asked for: float costs \(bytes - bytes / 4) bytes",
+      isExclusion: true)
   }
 
   /// What each layer alone does to the outputs, by falling noise per multiplication saved.
@@ -304,6 +353,12 @@ struct QualityGoal {
   let isScores: Bool
   /// Largest share of the multiplications that may stay float for it.
   let budget: Double
+
+  /// Signal over noise that stands for it.
+  var floor: Double {
+    if decibels > 0 { return decibels }
+    return isScores || drop == nil ? 20 : OutputQuality.decibels((drop ?? 0) * (drop ?? 0))
+  }
 
   func isReached(_ quality: OutputQuality) -> Bool {
     if let drop, self.drop(quality) > drop { return false }

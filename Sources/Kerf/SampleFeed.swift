@@ -28,7 +28,10 @@ struct SampleFeed {
       do throws(RuntimeError) {
         try body(arguments)
       } catch {
-        throw KerfError("sample \(index): \(error)")
+        guard case .memory = error else { throw KerfError("sample \(index): \(error)") }
+        var shortage = KerfError("sample \(index): \(error)", notes: ["--max-memory sets the limit"])
+        shortage.isMemoryShortage = true
+        throw shortage
       }
     }
   }

@@ -78,10 +78,19 @@ extension Compiler {
     options.progress?("compare with float", nil)
     var plain = options
     plain.quantize = nil
+    plain.maxMemory = nil
     let reason = "quantized layers were slower than float ones on this machine: all stay float"
     let float = try compile(graph, from: source, plain, costs, notes: [reason])
     // Nothing became codes: there is nothing to compare.
     guard quantized.report.layers != float.report.layers else { return quantized }
+    if let limit = options.maxMemory, let bytes = together([quantized, float]), bytes > limit {
+      let what = "not compared with its float form: both take \(bytes) bytes, --max-memory is \(limit)"
+      if options.strict { throw KerfError("--strict: \(what)") }
+      var result = quantized
+      result.warnings.append(what)
+      result.report.warnings.append(what)
+      return result
+    }
     let ports = graph.inputs.map { PortDescription(name: graph[$0].name.bytes, graph.type($0)) }
     let values = try options.openSamples?(ports).load(0)
     // On one thread and on all: what wins on one may lose on the other.
@@ -110,6 +119,18 @@ extension Compiler {
     }
     result.report.speed = check.report
     return result
+  }
+}
+
+extension Compiler {
+  /// Bytes that models take in memory at the same time; nil where one does not say.
+  private static func together(_ models: [CompiledModel]) -> Int? {
+    var bytes = 0
+    for model in models {
+      guard let memory = model.report.memory else { return nil }
+      bytes += memory.weightBytes + (memory.arenaBytes ?? 0)
+    }
+    return bytes
   }
 }
 

@@ -70,6 +70,40 @@ import Testing
   @Test func bytesGrowWithTheSquareOfTheInputs() throws {
     let graph = try graph("MatMul(%x, %w)", input: "f32[2,2]", output: "f32[2,3]", weights: "f32[2,3]", count: 6)
     let node = try #require(graph.orderedNodes.first { $0.op is Conv || $0.op is MatMul })
-    #expect(MomentMeter.bytes(of: node, in: graph) == 2 * 16 + 8 << 21)
+    // 2 × 2 sums and as many of a product, 512 rows twice.
+    #expect(MomentMeter.bytes(of: node, in: graph) == 2 * 16 + 2 * 512 * 2 * 4)
+    let wide = try self.graph(
+      "MatMul(%x, %w)", input: "f32[2,4096]", output: "f32[2,1]", weights: "f32[4096,1]", count: 4096)
+    let layer = try #require(wide.orderedNodes.first { $0.op is MatMul })
+    #expect(MomentMeter.bytes(of: layer, in: wide) == 2 * 4096 * 4096 * 4 + 2 * 512 * 4096 * 4)
+  }
+
+  /// A layer's moments are the same whatever else is measured.
+  @Test func otherLayersDoNotMatter() throws {
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(.float32, [1, 3000, 2]))
+    let small = graph.addConstant(Tensor([Float](repeating: 1, count: 2), shape: [2, 1]))
+    let y = try graph.add(MatMul(), [x, small], names: ["small"])[0]
+    let row = graph.addInput("z", .tensor(.float32, [1, 1000]))
+    let large = graph.addConstant(Tensor([Float](repeating: 1, count: 1000), shape: [1000, 1]))
+    let z = try graph.add(MatMul(), [row, large], names: ["large"])[0]
+    graph.setOutputs([y, z], names: ["y", "z"])
+    let ids = graph.orderedNodes.map(\.id)
+    let first = (0..<6000).map { Float($0 % 17) }
+    let second = [Float](repeating: 1, count: 1000)
+    func rows(_ ids: [NodeID]) throws -> Int? {
+      let meter = try MomentMeter(graph, ids, samples: 1, threads: 1, provider: HostProvider())
+      try first.withUnsafeBytes { first in
+        try second.withUnsafeBytes { second in
+          try meter.add([
+            .tensor(TensorView(type: 1, dims: [1, 3000, 2], data: first.baseAddress)),
+            .tensor(TensorView(type: 1, dims: [1, 1000], data: second.baseAddress)),
+          ])
+        }
+      }
+      return try meter.finish()[ids[0]]?.rows
+    }
+    #expect(try rows([ids[0]]) == 2048)
+    #expect(try rows(ids) == 2048)
   }
 }

@@ -183,6 +183,10 @@ import Testing
     (["--inputs", "x.npy"], "--inputs has no effect without --samples"),
     (["--samples", "x.npy"], "--samples has no effect without --quantize"),
     (["--disable-pass", "quantize-static"], "--disable-pass quantize-static has no effect without --quantize"),
+    (
+      ["--disable-pass", "smooth-layers", "--quantize", "int8-weights"],
+      "--disable-pass smooth-layers has no effect with --quantize int8-weights and no --samples"
+    ),
     (["--print-after", "round-weights"], "--print-after round-weights has no effect without --quantize"),
     (["--expand", "Softmax"], "--expand Softmax has no effect: the model has no node of that operator"),
     (["--quantize", "int8"], "without --samples activations get their ranges in each run"),

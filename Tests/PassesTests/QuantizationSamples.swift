@@ -12,6 +12,8 @@ enum QuantizationSamples {
     switch name {
     case "correct-bias": return [CorrectBias(plan, weights, means: means(plan, graph))]
     case "equalize-layers": return [EqualizeLayers(plan, magnitudes: magnitudes(plan, graph))]
+    case "smooth-layers": return [SmoothLayers(plan, magnitudes: magnitudes(plan, graph))]
+    case "exclude-layers": return excluded(graph)
     case "quantize-weights": return [QuantizeWeights(plan, weights)]
     case "round-weights": return [QuantizeWeights(plan, weights), RoundWeights(plan, rounded(plan, weights))]
     case "quantize-recurrent": return [QuantizeRecurrent(plan)]
@@ -29,12 +31,23 @@ enum QuantizationSamples {
     let pipelines = [
       Pipelines.quantized(plan, [:], ranges: [:]), Pipelines.dynamic(plan, [:]), Pipelines.weightCodes(plan, [:]),
     ]
-    let passes = pipelines.flatMap(\.passes) + [EqualizeLayers(plan, magnitudes: [:])]
+    let passes = pipelines.flatMap(\.passes) + Pipelines.balanced(plan, magnitudes: [:]).passes
     return Set(passes.map(\.name)).sorted()
   }()
 
   /// Constants too large to be written: a table of 64 KiB.
   static let constants = ["table": Tensor([Float](repeating: 0.5, count: 256 * 64), shape: [256, 64])]
+
+  /// The first layer stays float, then all get codes.
+  private static func excluded(_ graph: Graph) -> [any Pass] {
+    guard let first = QuantizationPlan(graph).coded.first else { return [] }
+    let exception = QuantizationPlan.Exception(.float, "on codes it alone brings an output to 3 dB", isExclusion: true)
+    let plan = QuantizationPlan(graph, exceptions: [first: exception])
+    return [
+      QuantizeWeights(plan, LayerWeights.all(plan, graph)), QuantizeStatic(plan, ranges: ranges(plan)),
+      ExcludeLayers(plan),
+    ]
+  }
 
   /// −1 … 3 for every value: a scale of 4 / 255 and the zero point 64.
   private static func ranges(_ plan: QuantizationPlan) -> [ValueID: ValueRange] {

@@ -30,7 +30,8 @@ public struct Diagnosis: Encodable, Sendable {
     }
   }
 
-  /// What helps a layer: `none`, `calibration METHOD`, `equalize`, `keep-float`, with the signal over noise it gives.
+  /// What helps a layer: `calibration METHOD` or `equalize`, with the signal over noise that it gives, else `keep-float`;
+  /// `none` where codes do no harm, `untried` for layers that need help behind those for which it is looked for.
   public struct Fix: Encodable, Sendable {
     public var kind: String
     public var aloneDB: Double?
@@ -50,9 +51,11 @@ public struct Diagnosis: Encodable, Sendable {
     public var top1Agreement: Double
     /// Weight bytes that the layers kept float cost.
     public var bytes: Int
+    /// Why what was asked for does not hold; nil where it does.
+    public var warning: String?
 
     private enum CodingKeys: String, CodingKey {
-      case calibration, bytes
+      case calibration, bytes, warning
       case keepFloat = "keep_float"
       case sqnrDB = "sqnr_db"
       case top1Agreement = "top1_agreement"
@@ -114,22 +117,28 @@ extension Compiler {
     }
     var quantizer = try quantizer(graph, settings)
     // As the layers are: what evening out would hide is to be seen.
-    try quantizer.calibrate(equalizing: false)
+    try quantizer.calibrate()
     return try Diagnostician(quantizer).diagnosis()
   }
 }
 
 /// Makes a diagnosis with a calibrated quantizer.
 private struct Diagnostician {
-  private var quantizer: Quantizer
+  private let quantizer: Quantizer
+  /// The same with channels evened out; nil where there is nothing to even out.
+  private let evened: Quantizer?
   private let method: RangeMethod
   private let all: OutputQuality
   private let layers: [Node]
-  /// Layers for which fixes are tried.
-  private static let triedFixes = 5
+  /// Layers for which fixes are looked for: the worst in any case, and others where they need it.
+  private static let triedFixes = 3...16
+  /// By how much a fix must change a layer's signal over noise: its noise is then a quarter.
+  private static let leastGain = 6.0
 
   init(_ quantizer: Quantizer) throws {
     self.quantizer = quantizer
+    var evened = quantizer
+    self.evened = try evened.evenOut() ? evened : nil
     method = try quantizer.chooseMethod()
     all = try quantizer.quality([:], method)
     layers = quantizer.plan().revertible.compactMap { quantizer.graph[$0] }
@@ -141,9 +150,8 @@ private struct Diagnostician {
     }
     let cumulative = try cumulative()
     var rows: [Diagnosis.Layer] = []
-    for (index, layer) in ranking.enumerated() {
-      let fix = index < Diagnostician.triedFixes ? try fix(layer) : Diagnosis.Fix(kind: "none", aloneDB: nil)
-      rows.append(row(layer, cumulative[layer.node.id], fix))
+    for (rank, layer) in ranking.enumerated() {
+      rows.append(row(layer, cumulative[layer.node.id], try fix(layer, rank)))
     }
     return Diagnosis(
       samples: quantizer.feed.count, calibration: method.rawValue, sqnrDB: rounded(all.lowest),
@@ -158,40 +166,53 @@ private struct Diagnostician {
       aloneDB: rounded(layer.decibels), cumulativeDB: cumulative.map(rounded),
       seen: statistics.map { [$0.histogram.minimum, $0.histogram.maximum] } ?? [],
       range: range.map { [$0.minimum, $0.maximum] } ?? [], outlierRatio: rounded(statistics?.outlierRatio ?? 1),
-      channelImbalance: rounded(statistics.map { EqualizeLayers.imbalance($0.magnitudes) } ?? 1), fix: fix)
+      channelImbalance: rounded(statistics.map { ChannelBalance.imbalance($0.magnitudes) } ?? 1), fix: fix)
   }
 
   /// Signal over noise of each layer's result with all layers on codes.
   private func cumulative() throws -> [NodeID: Double] {
     let values = layers.map { $0.outputs[0] }
     let quality = try quantizer.checks.quality(
-      quantizer.passes(quantizer.plan(), method), on: quantizer.graph, tapping: values)
+      quantizer.passes(quantizer.plan(), method), on: quantizer.graph, tapping: values,
+      memoryLimit: quantizer.memoryLeft)
     return Dictionary(zip(layers.map(\.id), quality.decibels)) { first, _ in first }
   }
 
-  /// The cheapest fix that makes the layer's noise a quarter: another method, evening out, else float.
-  private func fix(_ layer: LayerSensitivity) throws -> Diagnosis.Fix {
-    if layer.decibels >= quantizer.goal.decibels + 10 { return Diagnosis.Fix(kind: "none", aloneDB: nil) }
+  /// What helps a layer most, evening out before another method where they help about as much, since every layer can have
+  /// it; else float.
+  private func fix(_ layer: LayerSensitivity, _ rank: Int) throws -> Diagnosis.Fix {
+    let needsHelp = layer.decibels < quantizer.goal.floor + 10
+    guard rank < Self.triedFixes.lowerBound || needsHelp else { return Diagnosis.Fix(kind: "none", aloneDB: nil) }
+    guard rank < Self.triedFixes.upperBound else { return Diagnosis.Fix(kind: "untried", aloneDB: nil) }
     let others = quantizer.only(layer.node, layers)
+    var best = Diagnosis.Fix(kind: "none", aloneDB: nil)
+    var least = layer.decibels + Self.leastGain
     for other in [RangeMethod.mse, .minmax, .percentile, .entropy] where other != method {
       let value = try quantizer.quality(others, other, isTrial: true).lowest
-      if value >= layer.decibels + 6 {
-        return Diagnosis.Fix(kind: "calibration \(other.rawValue)", aloneDB: rounded(value))
+      if value >= least {
+        (best, least) = (Diagnosis.Fix(kind: "calibration \(other.rawValue)", aloneDB: rounded(value)), value)
       }
     }
-    let magnitudes = layer.node.inputs[0].flatMap { quantizer.statistics[$0]?.magnitudes } ?? []
-    if EqualizeLayers.imbalance(magnitudes) >= 8 {
-      var evened = quantizer
-      try evened.calibrate(equalizing: true)
-      let value = try evened.quality(evened.only(layer.node, layers), method, isTrial: true).lowest
-      if value >= layer.decibels + 6 { return Diagnosis.Fix(kind: "equalize", aloneDB: rounded(value)) }
+    if let evened, isUneven(layer) {
+      let value = try evened.quality(others, method, isTrial: true).lowest
+      let isAsGood = best.aloneDB == nil ? value >= least : value >= least - Self.leastGain / 2
+      if isAsGood { best = Diagnosis.Fix(kind: "equalize", aloneDB: rounded(value)) }
     }
-    return Diagnosis.Fix(kind: "keep-float", aloneDB: nil)
+    let isToBlame = needsHelp || rank == 0 && !quantizer.goal.isReached(all)
+    return best.aloneDB == nil && isToBlame ? Diagnosis.Fix(kind: "keep-float", aloneDB: nil) : best
   }
 
-  /// The options that hold what is asked for.
+  private func isUneven(_ layer: LayerSensitivity) -> Bool {
+    let magnitudes = layer.node.inputs[0].flatMap { quantizer.statistics[$0]?.magnitudes } ?? []
+    return ChannelBalance.imbalance(magnitudes) >= 8
+  }
+
+  /// The options that hold what is asked for: found as the compiler does, with all that it repairs before.
   private func recipe() throws -> Diagnosis.Recipe {
-    var holding = quantizer
+    var holding = evened ?? quantizer
+    let method = try holding.chooseMethod()
+    try holding.roundWeights(holding.plan()) { (quantizer) throws in try quantizer.quality(quantizer.exceptions, method)
+    }
     try holding.holdFloor(method)
     let plan = holding.plan()
     let kept = layers.filter { !plan.revertible.contains($0.id) && !plan.weightLayers.contains($0.id) }
@@ -200,7 +221,8 @@ private struct Diagnostician {
     return Diagnosis.Recipe(
       calibration: method.rawValue, keepFloat: kept.compactMap { $0.names.first?.string },
       sqnrDB: rounded(quality.lowest),
-      top1Agreement: quality.agreement, bytes: bytes)
+      top1Agreement: quality.agreement, bytes: bytes,
+      warning: holding.goal.isReached(quality) ? nil : holding.warnings.last)
   }
 }
 

@@ -12,7 +12,9 @@ struct DebugCommand: ParsableCommand {
         kerf compile model.onnx -o model.kerf --samples calibration.npy --recipe recipe.yaml
 
       alone: signal over noise of the worst output when only this layer computes on codes; cumulative: of this layer's \
-      result when all do. The recipe keeps the layers in float that the stated drop (or --min-sqnr) needs.
+      result when all do. fix: what helps the layer most, with the signal over noise it then has alone: another \
+      --calibration, or equalize, which kerf compile does by itself; else keep-float. The recipe keeps the layers in float \
+      that the stated drop (or --min-sqnr) needs after that.
       """)
 
   @Argument(help: "The ONNX model.", completion: .file(extensions: ["onnx"]))
@@ -53,6 +55,7 @@ struct DebugCommand: ParsableCommand {
         try OutputFiles.write(Array(diagnosis.recipe.yaml.utf8), to: apply)
       }
     }
+    if let warning = diagnosis.recipe.warning { Console.warning(warning) }
     if json.json { return try Console.json(diagnosis) }
     try Console.result(DebugCommand.text(diagnosis))
   }

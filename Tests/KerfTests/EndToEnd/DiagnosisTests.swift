@@ -19,9 +19,9 @@ import Testing
     }
   }
 
-  /// Three products with functions between them that no factor passes through. One channel of what "bad" reads is 1,000
-  /// times the others, and its weights for it a thousandth.
-  private static func graph() throws -> Graph {
+  /// Three products with functions between them, factors passing through none or through the first. One channel of what
+  /// "bad" reads is 1,000 times the others, and its weights for it a thousandth.
+  private static func graph(function: String = "Elu") throws -> Graph {
     let n = width
     var before = numbers(n * n, seed: 1).map { $0 / 4 }
     var after = numbers(n * n, seed: 2).map { $0 / 4 }
@@ -40,7 +40,7 @@ import Testing
           %wb = constant @b : f32[64,64]
           %wc = constant @c : f32[64,64]
           %1 = MatMul(%x, %wa) : f32[4,64] from "first"
-          %2 = Elu(%1) : f32[4,64] from "elu"
+          %2 = \(function)(%1) : f32[4,64] from "function"
           %3 = MatMul(%2, %wb) : f32[4,64] from "bad"
           %4 = Tanh(%3) : f32[4,64] from "tanh"
           %y = MatMul(%4, %wc) : f32[4,64] from "last"
@@ -49,10 +49,31 @@ import Testing
         """, constants: tables)
   }
 
-  private static func withModel<T>(_ body: (String) throws -> T) throws -> T {
+  /// Two products: the first reads an input of which one channel is a thousand times the others in one row of one sample.
+  private static func outlierGraph() throws -> Graph {
+    let n = width
+    var weights = numbers(n * n, seed: 2).map { $0 / 4 }
+    for index in 0..<n { weights[7 * n + index] /= 1000 }
+    return try Graph(
+      parsing: """
+        graph @g(%x: f32[4,64]) -> (%y: f32[4,64]) {
+          %wb = constant @b : f32[64,64]
+          %wc = constant @c : f32[64,64]
+          %1 = MatMul(%x, %wb) : f32[4,64] from "bad"
+          %2 = Tanh(%1) : f32[4,64] from "tanh"
+          %y = MatMul(%2, %wc) : f32[4,64] from "last"
+          return %y
+        }
+        """,
+      constants: [
+        "b": Tensor(weights, shape: [n, n]), "c": Tensor(numbers(n * n, seed: 3).map { $0 / 4 }, shape: [n, n]),
+      ])
+  }
+
+  private static func withModel<T>(_ graph: Graph? = nil, _ body: (String) throws -> T) throws -> T {
     let path = FileManager.default.temporaryDirectory.appending(path: "diagnosis-\(UUID().uuidString).onnx").path
     defer { try? FileManager.default.removeItem(atPath: path) }
-    try Data(exportModel(graph(), producerVersion: "test")).write(to: URL(filePath: path))
+    try Data(exportModel(graph ?? self.graph(), producerVersion: "test")).write(to: URL(filePath: path))
     return try body(path)
   }
 
@@ -105,6 +126,70 @@ import Testing
       var mended = naive
       mended.keepFloat = diagnosis.recipe.keepFloat
       #expect(try Self.drop(path, mended) < 0.05)
+    }
+  }
+
+  /// Where factors pass, evening out is the fix: the compiler does it, so that the recipe keeps nothing in float.
+  @Test func evenedOutChannelsMendTheBadLayer() throws {
+    try Self.withModel(Self.graph(function: "Relu")) { path in
+      var options = Self.options()
+      options.maxDrop = 0.05
+      let diagnosis = try Compiler.diagnose(path: path, options: options)
+      let first = try #require(diagnosis.layers.first)
+      #expect(first.name.contains("bad") && first.aloneDB < 20)
+      #expect(first.fix.kind == "equalize")
+      #expect(try #require(first.fix.aloneDB) > 30)
+      #expect(diagnosis.recipe.keepFloat.isEmpty && diagnosis.recipe.warning == nil)
+
+      var naive = Self.options()
+      naive.minimumSQNR = 0
+      #expect(try Self.drop(path, naive) < 0.05)
+      naive.disabledPasses = ["equalize-layers"]
+      #expect(try Self.drop(path, naive) > 0.1)
+    }
+  }
+
+  /// One value in 65,536 that 255 steps cannot reach without losing all others: a range that leaves it out is the fix.
+  @Test func anotherMethodMendsAnOutlier() throws {
+    try Self.withModel(Self.outlierGraph()) { path in
+      var options = Self.options()
+      options.maxDrop = 0.05
+      options.openSamples = { _ in
+        SampleSet(count: 256) { index in
+          var values = Self.numbers(4 * Self.width, seed: 100 + UInt64(index))
+          if index == 5 { values[7] = 1000 }
+          return [.tensor(Tensor(values, shape: [4, Self.width]))]
+        }
+      }
+      let diagnosis = try Compiler.diagnose(path: path, options: options)
+      let first = try #require(diagnosis.layers.first)
+      #expect(first.name.contains("bad") && first.aloneDB < 20)
+      #expect(first.fix.kind == "calibration percentile" || first.fix.kind == "calibration entropy")
+      #expect(try #require(first.fix.aloneDB) > 30)
+      // Asked for min-max, the recipe has to keep the layer in float; free to choose, it needs not.
+      #expect(diagnosis.recipe.keepFloat.contains("bad"))
+      options.calibration = nil
+      let recipe = try Compiler.diagnose(path: path, options: options).recipe
+      #expect(recipe.calibration == "percentile" && recipe.keepFloat.isEmpty)
+
+      options.maxDrop = nil
+      options.minimumSQNR = 0
+      options.calibration = .minmax
+      #expect(try Self.drop(path, options) > 0.1)
+      options.calibration = .percentile
+      #expect(try Self.drop(path, options) < 0.05)
+    }
+  }
+
+  /// What cannot be held is said.
+  @Test func aRecipeThatFallsShortSaysSo() throws {
+    try Self.withModel { path in
+      var options = Self.options()
+      options.minimumSQNR = 28
+      options.disabledPasses = ["exclude-layers"]
+      let recipe = try Compiler.diagnose(path: path, options: options).recipe
+      #expect(recipe.keepFloat.isEmpty && recipe.sqnrDB < 28)
+      #expect(try #require(recipe.warning).contains("less than 28.0 dB"))
     }
   }
 
