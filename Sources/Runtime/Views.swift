@@ -30,17 +30,6 @@ struct Views {
   }
 }
 
-/// Whether an operation takes a pitch of an input, or of its output.
-private func takesPitch(_ operation: UInt16, input: Int?) -> Bool {
-  switch Int(operation) {
-  case KERF_OP_MAX_POOL_F32, KERF_OP_AVG_POOL_F32, KERF_OP_MAX_POOL_U8, KERF_OP_AVG_POOL_U8: true
-  case KERF_OP_CONV2D_F32, KERF_OP_WINOGRAD_F32, KERF_OP_DEPTHWISE_F32, KERF_OP_CONV2D_U8_U8, KERF_OP_CONV2D_U8_F32:
-    input == nil
-  case KERF_OP_SCALE_SHIFT_F32, KERF_OP_SLICE: input == 0
-  default: false
-  }
-}
-
 /// The input that is added to an output of the same shape, whose rows are then taken to follow each other.
 private func residualInput(_ operation: UInt16) -> Int? {
   switch Int(operation) {
@@ -195,7 +184,7 @@ struct ViewPlanner {
     if whole.pitch == 0 { return true }
     let inputs = program.steps[writer].inputs
     if let residual = residualInput(operation), residual < inputs.count, inputs[residual] >= 0 { return false }
-    return takesPitch(operation, input: nil) && areRead(slot, whole)
+    return kerf_takes_pitch(operation, -1) != 0 && areRead(slot, whole)
   }
 
   /// Whether all who read a slot take it where it would lie.
@@ -210,8 +199,9 @@ struct ViewPlanner {
       switch Int(operation) {
       case KERF_OP_CONCAT: return joinsColumns(reader.step)
       // Columns of several heads, not one head after the other.
-      case KERF_OP_ATTENTION_F32, KERF_OP_ATTENTION_U8: return reader.input < 3 && plan.tensors[reader.slot].rank == 3
-      default: return takesPitch(operation, input: reader.input)
+      case KERF_OP_ATTENTION_F32, KERF_OP_ATTENTION_U8:
+        return kerf_takes_pitch(operation, Int32(reader.input)) != 0 && plan.tensors[reader.slot].rank == 3
+      default: return kerf_takes_pitch(operation, Int32(reader.input)) != 0
       }
     }
   }

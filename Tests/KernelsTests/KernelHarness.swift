@@ -12,8 +12,24 @@ struct TestTensor: Sendable {
   var type: Int32
   var dims: [Int]
   var bytes: [UInt8]
+  /// Elements between rows; 0: they follow each other.
+  var pitch = 0
 
   var count: Int { dims.reduce(1, *) }
+
+  /// The same rows, `gap` elements between them, which are all ones.
+  func spaced(by gap: Int) -> TestTensor {
+    guard let columns = dims.last, count > 0 else { return self }
+    let width = bytes.count / count
+    var result = self
+    result.pitch = columns + gap
+    result.bytes = []
+    for row in 0..<count / columns {
+      if row > 0 { result.bytes += [UInt8](repeating: 0xFF, count: gap * width) }
+      result.bytes += bytes[row * columns * width..<(row + 1) * columns * width]
+    }
+    return result
+  }
 
   init(type: Int, dims: [Int], bytes: [UInt8]) {
     self.type = Int32(type)
@@ -126,6 +142,7 @@ final class BoundTensor {
     native.pointee.data = start
     native.pointee.rank = Int32(tensor.dims.count)
     native.pointee.type = tensor.type
+    native.pointee.pitch = Int64(tensor.pitch)
     withUnsafeMutableBytes(of: &native.pointee.dims) { raw in
       for (i, d) in tensor.dims.enumerated() { raw.storeBytes(of: Int64(d), toByteOffset: 8 * i, as: Int64.self) }
     }

@@ -83,6 +83,20 @@ const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask) {
   return NULL;
 }
 
+int kerf_takes_pitch(uint16_t op, int input) {
+  switch (op) {
+    case KERF_OP_CONCAT: return 1;
+    case KERF_OP_MAX_POOL_F32: case KERF_OP_AVG_POOL_F32: case KERF_OP_MAX_POOL_U8: case KERF_OP_AVG_POOL_U8:
+      return input <= 0;
+    case KERF_OP_CONV2D_F32: case KERF_OP_WINOGRAD_F32: case KERF_OP_DEPTHWISE_F32: case KERF_OP_CONV2D_U8_U8:
+    case KERF_OP_CONV2D_U8_F32:
+      return input < 0;
+    case KERF_OP_SCALE_SHIFT_F32: case KERF_OP_SLICE: return input == 0;
+    case KERF_OP_ATTENTION_F32: case KERF_OP_ATTENTION_U8: return input >= 0 && input < 3;
+    default: return 0;
+  }
+}
+
 const char *kerf_isa_name(int isa) {
   static const char *const names[KERF_ISA_COUNT] = {"portable", "avx2",    "avx512", "avx512vnni",
                                                     "neon",     "dotprod", "i8mm",   "avxvnni"};

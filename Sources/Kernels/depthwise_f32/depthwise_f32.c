@@ -150,7 +150,7 @@ static void run_line(void *context, int64_t index) {
   const range rows = inside(oh * g->sh - g->pt, g->dh, g->kh, j->h);
   const int64_t ih = oh * g->sh - g->pt + rows.begin * g->dh;
   const int64_t wide = kerf_ceil_div(j->ow, kerf_ceil_div(j->ow, KERF_DEPTHWISE_MOST));
-  kerf_depthwise_line s = {.pixel = j->c, .channels = kerf_min(chunk, j->c - c0), .act = &j->act};
+  kerf_depthwise_line s = {.pixel = j->c, .y_pixel = j->pitch, .channels = kerf_min(chunk, j->c - c0), .act = &j->act};
   s.bias = j->bias ? j->bias + c0 : NULL;
   s.rows = rows.end - rows.begin;
   s.x = j->x + (s.rows ? (image * j->h + ih) * j->w * j->c : 0) + c0;

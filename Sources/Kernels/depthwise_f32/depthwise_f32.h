@@ -26,7 +26,7 @@ enum { KERF_DEPTHWISE_MOST = 8 };
 typedef struct kerf_depthwise_line {
   const float *x;       // the image row of the first tap that lies inside, column 0
   int64_t column;       // of the first window's first tap; may be negative
-  int64_t pixel;        // floats between pixels of x, and of y
+  int64_t pixel, y_pixel;  // floats between pixels of x, and of y
   int64_t tap_row;      // floats between the rows of taps
   int64_t rows;         // of taps that lie inside
   int begin, end;       // columns from `column` on that lie inside

@@ -31,7 +31,7 @@ V void line_finish(const int pixels, const int full, const kerf_depthwise_line *
   const int f = s->act->function;
   if (s->before)
     KERF_UNROLL
-    for (int i = 0; i < pixels; i++) sum[i] = vadd(sum[i], load_lane(full, s->before + i * s->pixel + channel, n));
+    for (int i = 0; i < pixels; i++) sum[i] = vadd(sum[i], load_lane(full, s->before + i * s->y_pixel + channel, n));
   if (f == KERF_UNARY_RELU) {
     KERF_UNROLL
     for (int i = 0; i < pixels; i++) sum[i] = vmax(vzero(), sum[i]);
@@ -48,9 +48,9 @@ V void line_finish(const int pixels, const int full, const kerf_depthwise_line *
   }
   KERF_UNROLL
   for (int i = 0; i < pixels; i++) {
-    if (s->after) sum[i] = vadd(sum[i], load_lane(full, s->after + i * s->pixel + channel, n));
-    if (full) vstore(s->y + i * s->pixel + channel, sum[i]);
-    else vstoren(s->y + i * s->pixel + channel, sum[i], n);
+    if (s->after) sum[i] = vadd(sum[i], load_lane(full, s->after + i * s->y_pixel + channel, n));
+    if (full) vstore(s->y + i * s->y_pixel + channel, sum[i]);
+    else vstoren(s->y + i * s->y_pixel + channel, sum[i], n);
   }
 }
 

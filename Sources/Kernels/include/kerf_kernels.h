@@ -28,8 +28,8 @@ enum {
 typedef struct kerf_tensor {
   void *data;
   int64_t dims[KERF_MAX_RANK];
-  /// Elements from one row, which is the last axis, to the next; 0: rows follow each other. Operations that know of no
-  /// others are not to be given them.
+  /// Elements from one row, which is the last axis, to the next; 0: rows follow each other. Others only for operands of
+  /// which kerf_takes_pitch says so.
   int64_t pitch;
   int32_t rank;
   int32_t type;
@@ -107,6 +107,9 @@ const kerf_kernel *kerf_kernels(size_t *count);
 /// The operation of that number, or NULL.
 const kerf_op *kerf_find_op(uint16_t op);
 /// The best kernel of that operation whose instruction set is in `isa_mask` (bit 1 << KERF_ISA_…), or NULL.
+/// Whether an operation takes a pitch of an input, or of its output (-1) where no residual is added to it. CONCAT does
+/// along the last axis alone, attention of tensors of rank 3.
+int kerf_takes_pitch(uint16_t op, int input);
 const kerf_kernel *kerf_find_kernel(uint16_t op, uint32_t isa_mask);
 /// Instruction sets that this processor has, this build holds kernels for and the environment variable KERF_ISA allows
 /// (the set it names and weaker ones), as a mask. Always has PORTABLE, and no other where KERF_ISA names no set.
