@@ -78,39 +78,56 @@ struct BranchPlanner {
     return result
   }
 
-  /// The steps from `first` on that gain the most.
-  private func branches(from first: Int) -> Branches? {
-    var best: (gain: Double, branches: Branches)?
-    // The branch of each step, by the number of its first.
+  /// Steps from one on, as far as one has looked.
+  private struct Window {
+    let first: Int
+    /// The branch of each step, by the number of its first.
     var branch: [Int] = []
     var count = 0
-    var bytes: UInt64 = 0
+    /// Nanoseconds one after the other, each by all threads where that is worth it.
     var serial = 0.0
+    /// Nanoseconds on one thread.
+    var work = 0.0
+  }
+
+  /// The steps from `first` on that gain the most. Looked at where branches meet, and at the end.
+  private func branches(from first: Int) -> Branches? {
+    var window = Window(first: first)
+    var best: (gain: Double, branches: Branches)?
+    var bytes: UInt64 = 0
     for index in first..<min(costs.count, first + Self.mostSteps) {
-      guard mayRunBeside(index) else { break }
-      let number = index - first
-      branch.append(number)
-      count += 1
-      for output in plan.unit.program.steps[index].outputs where output >= 0 {
-        bytes &+= (plan.tensors + Int(output)).checkedBytes ?? 0
-      }
-      guard bytes <= Self.mostBytes else { break }
-      for input in plan.unit.program.steps[index].inputs where input >= 0 {
+      let step = plan.unit.program.steps[index]
+      for output in step.outputs where output >= 0 { bytes &+= (plan.tensors + Int(output)).checkedBytes ?? 0 }
+      guard bytes <= Self.mostBytes, mayRunBeside(index) else { break }
+      var read: [Int] = []
+      for input in step.inputs where input >= 0 {
         let writer = Int(plan.unit.analysis.defined[Int(plan.unit.analysis.root[Int(input)])]) - first
-        guard writer >= 0, branch[writer] != branch[number] else { continue }
-        let (from, to) = (max(branch[writer], branch[number]), min(branch[writer], branch[number]))
-        for position in branch.indices where branch[position] == from { branch[position] = to }
-        count -= 1
+        if writer >= 0, writer < window.branch.count, !read.contains(window.branch[writer]) {
+          read.append(window.branch[writer])
+        }
       }
-      serial += costs[index] < Self.worth ? costs[index] : costs[index] / Double(threads) + Self.sharing
-      if count == 1 { continue }
-      let (slots, longest) = share(branch, first)
-      let gain = serial - longest - Self.sharing
-      guard gain > max(Self.least, serial * Self.leastShare), gain > best?.gain ?? 0 else { continue }
-      let work = costs[first...index].reduce(0, +)
-      best = (gain, Branches(first: first, last: index, slots: slots, work: work))
+      if read.count > 1 { consider(window, &best) }
+      let branch = read.min() ?? window.branch.count
+      for position in window.branch.indices where read.contains(window.branch[position]) {
+        window.branch[position] = branch
+      }
+      window.branch.append(branch)
+      window.count += 1 - read.count
+      let shared = costs[index] / Double(threads) + Self.sharing
+      window.serial += costs[index] < Self.worth ? costs[index] : shared
+      window.work += costs[index]
     }
+    consider(window, &best)
     return best?.branches
+  }
+
+  private func consider(_ window: Window, _ best: inout (gain: Double, branches: Branches)?) {
+    guard window.count > 1 else { return }
+    let (slots, longest) = share(window.branch, window.first)
+    let gain = window.serial - longest - Self.sharing
+    guard gain > max(Self.least, window.serial * Self.leastShare), gain > best?.gain ?? 0 else { return }
+    let last = window.first + window.branch.count - 1
+    best = (gain, Branches(first: window.first, last: last, slots: slots, work: window.work))
   }
 
   /// Gives branches to threads, the longest first, each to the one that has least; and the time of the one that has most.

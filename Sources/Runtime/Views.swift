@@ -44,6 +44,8 @@ struct ViewPlanner {
   private let plan: Plan
   private let program: Program
   private let analysis: ProgramAnalysis
+  /// Per root slot: whether a dimension is read out of it.
+  private var isNumbers: [Bool] = []
   /// Per root slot: who reads it, under which slot.
   private var readers: [[(step: Int, input: Int, slot: Int)]] = []
   private var concats: [Int] = []
@@ -80,6 +82,10 @@ struct ViewPlanner {
       for (position, slot) in step.inputs.enumerated() where slot >= 0 {
         readers[Int(analysis.root[Int(slot)])].append((index, position, Int(slot)))
       }
+    }
+    isNumbers = Array(repeating: false, count: program.slots.count)
+    for expression in program.expressions where expression.kind == .element {
+      isNumbers[Int(analysis.root[Int(expression.a)])] = true
     }
     peak = plan.peak(views)
     // The last first: what it joins may be joined in part before.
@@ -219,9 +225,9 @@ struct ViewPlanner {
       && analysis.defined[slot] != ProgramAnalysis.never
   }
 
-  /// Whether a slot can do without a place of its own: it is no result of the program.
+  /// Whether a slot can do without a place of its own: steps alone read it, and it is no result of the program.
   private func isInner(_ slot: Int) -> Bool {
-    isInArena(slot) && Int(analysis.lastUse[slot]) < program.steps.count
+    isInArena(slot) && !isNumbers[slot] && Int(analysis.lastUse[slot]) < program.steps.count
   }
 
   // MARK: Pieces cut out

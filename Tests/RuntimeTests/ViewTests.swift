@@ -150,6 +150,26 @@ import Testing
     #expect(context.arenaBytes < 48 << 10)
   }
 
+  @Test func dimensionsAreReadWhereTheyAre() throws {
+    var builder = ProgramBuilder()
+    let x = builder.input("x", KERF_I64, [2, 2])
+    let sums = (0..<2).map { _ in builder.slot(KERF_I64, builder.constants([2, 2])) }
+    for sum in sums { builder.add(x, x, sum) }
+    let part = builder.slot(KERF_I64, builder.constants([2, 4]))
+    builder.kernel(KERF_OP_CONCAT, sums, [part], [.int(1)])
+    let whole = builder.slot(KERF_I64, builder.constants([2, 6]))
+    builder.kernel(KERF_OP_CONCAT, [part, x], [whole], [.int(1)])
+    let element = builder.expression(.element, Int64(part), 5)
+    let y = builder.slot(KERF_I64, builder.constants([1]))
+    builder.kernel(KERF_OP_DIMS, [], [y], [.dimension(element)])
+    builder.output("whole", whole)
+    builder.output("y", y)
+    let context = Context(try model(builder.program))
+    try context.run([.int64([2, 2], [1, 2, 3, 4])])
+    #expect(context.values(0) == [2, 4, 2, 4, 1, 2, 6, 8, 6, 8, 3, 4])
+    #expect(context.values(1) == [8])
+  }
+
   @Test func hostileSlicesAreRefused() throws {
     for (start, channels) in [(Int64.max, Int64(4)), (13, 4), (-1, 4), (0, 17), (Int64.min, 4)] {
       var builder = ProgramBuilder()
