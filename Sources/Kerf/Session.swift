@@ -307,7 +307,12 @@ public struct StepProfile: Sendable {
       return elements &* (integer(0) == 1 ? (step.inputs[0].dims.dropLast().last ?? 0) : channels)
     }
     if step.operation.hasPrefix("winograd") { return elements &* integer(0) &* integer(1) &* channels }
-    if step.operation.hasPrefix("conv2d") {
+    if step.operation.hasPrefix("conv_transpose2d") {
+      // Each input meets the whole filter.
+      let inputs = step.inputs.first?.dims.reduce(1) { $0 &* $1 } ?? 0
+      return inputs &* integer(0) &* integer(1) &* (output.last ?? 0) / max(1, integer(10))
+    }
+    if step.operation.hasPrefix("conv2d") || step.operation.hasPrefix("conv_int") {
       return elements &* integer(0) &* integer(1) &* channels / max(1, integer(10))
     }
     if step.operation.hasPrefix("depthwise") { return elements &* integer(0) &* integer(1) }

@@ -67,6 +67,17 @@ import Testing
     #expect(try Inspection.of(path: bundle, withText: false).macs == 20)
   }
 
+  @Test func profilesCountMultiplications() throws {
+    let weight = TinyModel.Weight("w", [2, 3, 3, 3], .inFile([UInt8](repeating: 0, count: 4 * 54)))
+    let model = TinyModel.model(
+      inputs: [("x", [1, 2, 4, 5])], outputs: [("y", [1, 3, 6, 7])], nodes: [("ConvTranspose", ["x", "w"], ["y"])],
+      weights: [weight])
+    let session = try Session(path: folder.write(model, "transposed.onnx"))
+    let steps = try session.profile(try session.generatedInputs(), runs: 1)
+    // Each of 2 × 4 × 5 inputs meets 3 × 3 × 3 weights.
+    #expect(steps.reduce(0) { $0 + $1.macs } == 40 * 27)
+  }
+
   func writeCase(_ name: String, expected: [Float], extra: [String: [UInt8]] = [:]) throws {
     try folder.write(TinyModel.relu, "\(name)/model.onnx")
     try folder.write(TinyModel.tensor([-1, 2, 3], shape: [1, 3]), "\(name)/test_data_set_0/input_0.pb")
