@@ -188,6 +188,7 @@ struct ViewPlanner {
       case .kernel(let operation) = program.steps[writer].kind, program.steps[writer].outputs.count == 1
     else { return false }
     if whole.pitch == 0 { return true }
+    if Int(operation) == KERF_OP_CONCAT, !joinsColumns(writer) { return false }
     let inputs = program.steps[writer].inputs
     if let residual = residualInput(operation), residual < inputs.count, inputs[residual] >= 0 { return false }
     return kerf_takes_pitch(operation, -1) != 0 && areRead(slot, whole)

@@ -150,6 +150,29 @@ import Testing
     #expect(context.arenaBytes < 48 << 10)
   }
 
+  /// What is joined along rows has its rows behind each other, and is copied into what is joined along columns.
+  @Test func rowsJoinedWithinColumnsAreCopied() throws {
+    var builder = ProgramBuilder()
+    let x = builder.input("x", KERF_I64, [1, 2, 2])
+    // Something large before, so that the arena needs no more with views.
+    let tall = builder.slot(KERF_I64, builder.constants([1, 2, 2, 64]))
+    builder.kernel(KERF_OP_EXPAND, [builder.weight(KERF_I64, [1], [Int64(7)])], [tall])
+    let seven = builder.slot(KERF_I64, builder.constants([1, 1, 1, 1]))
+    builder.kernel(KERF_OP_SLICE, [tall], [seven], [0, 1, 0, 1, 0, 1, 0, 1].map { .int($0) })
+    builder.output("seven", seven)
+    let sums = (0..<2).map { _ in builder.slot(KERF_I64, builder.constants([1, 2, 2])) }
+    for sum in sums { builder.add(x, x, sum) }
+    let rows = builder.slot(KERF_I64, builder.constants([1, 4, 2]))
+    builder.kernel(KERF_OP_CONCAT, sums, [rows], [.int(1)])
+    let columns = builder.slot(KERF_I64, builder.constants([1, 4, 4]))
+    builder.kernel(KERF_OP_CONCAT, [rows, rows], [columns], [.int(2)])
+    builder.output("y", columns)
+    let context = Context(try model(builder.program, weights: builder.weights))
+    try context.run([.int64([1, 2, 2], [1, 2, 3, 4])])
+    #expect(context.values(0) == [7])
+    #expect(context.values(1) == [2, 4, 2, 4, 6, 8, 6, 8, 2, 4, 2, 4, 6, 8, 6, 8])
+  }
+
   @Test func dimensionsAreReadWhereTheyAre() throws {
     var builder = ProgramBuilder()
     let x = builder.input("x", KERF_I64, [2, 2])
