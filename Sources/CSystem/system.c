@@ -179,13 +179,20 @@ uint64_t csystem_physical_memory(void) {
 }
 
 uint64_t csystem_peak_resident(void) {
-  // Not getrusage: its figure survives exec, so it would be the parent's where that was larger.
-  FILE *status = fopen("/proc/self/status", "r");
-  if (!status) return 0;
-  char line[256];
-  unsigned long long kilobytes = 0;
-  while (fgets(line, sizeof line, status) && sscanf(line, "VmHWM: %llu", &kilobytes) != 1) continue;
-  fclose(status);
+  // Not getrusage: its figure survives exec, so it would be the parent's where that was larger. Not stdio: its code and
+  // buffers would be part of the figure.
+  char text[4096];
+  const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  const ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count < 0) return 0;
+  text[count] = 0;
+  const char *at = strstr(text, "VmHWM:");
+  if (!at) return 0;
+  uint64_t kilobytes = 0;
+  for (at += 6; *at == ' ' || *at == '\t'; at++) continue;
+  for (; *at >= '0' && *at <= '9'; at++) kilobytes = kilobytes * 10 + (uint64_t)(*at - '0');
   return kilobytes * 1024;
 }
 

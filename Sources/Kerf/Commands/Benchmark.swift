@@ -40,7 +40,7 @@ public struct Benchmark: Codable, Sendable {
   ) throws -> Benchmark {
     let latency = try Latency(nanoseconds: UInt64(seconds * 1e9)) { _ = try session.run(values) }
     return Benchmark(
-      model: model, threads: threads, runs: latency.sorted.count, medianMS: latency.quantile(0.5) / 1e6,
+      model: model, threads: threads, runs: latency.runs, medianMS: latency.quantile(0.5) / 1e6,
       minMS: latency.quantile(0) / 1e6, p90MS: latency.quantile(0.9) / 1e6, p99MS: latency.quantile(0.99) / 1e6,
       firstMS: Double(latency.first) / 1e6, loadMS: loadMilliseconds, peakRSSBytes: peakResidentBytes(),
       arenaBytes: session.arenaBytes, weightsBytes: session.weightsBytes, isa: session.isaName)
