@@ -5,16 +5,18 @@ import IR
 ///     before: Add(Conv(%x, %w, %b), %r)
 ///     after:  Conv(%x, %w, %b, %r)
 ///
-/// Behind an activation the residual is added after it.
+/// Behind an activation the residual is added after it. The activation of the sum is taken along where there is none before.
 public struct FuseResidual: RewriteRule {
   public static let name = "fuse-residual"
   public init() {}
 
   public func rewrite(_ op: Add, at node: Node, in graph: Graph) -> Outcome {
-    guard op.activation.isNone, let a = node.input(0), let b = node.input(1), a != b,
+    guard let a = node.input(0), let b = node.input(1), a != b,
       let element = graph.element(a), element.isFloat, element != .float64
     else { return .noMatch }
-    let candidates = [Candidate(a, b, graph), Candidate(b, a, graph)].compactMap { $0 }
+    let candidates = [Candidate(a, b, graph), Candidate(b, a, graph)].compactMap { $0 }.filter {
+      op.activation.isNone || $0.target.op.activation.isNone
+    }
     guard let first = candidates.first else { return .noMatch }
     // The later one: the other operand is then likely to be there already.
     let free = candidates.filter { graph.reasonToKeep($0.value, "it") == nil }
@@ -25,7 +27,7 @@ public struct FuseResidual: RewriteRule {
     var patch = Patch(at: node.id, note: "fused Add as residual")
     patch.absorbed = [chosen.target.node.id]
     let inputs = chosen.target.inputs(residual: .existing(chosen.residual))
-    patch.replace(node.outputs[0], with: patch.add(withResidual(chosen.target.op), inputs))
+    patch.replace(node.outputs[0], with: patch.add(withResidual(chosen.target.op, op.activation), inputs))
     return .patch(patch)
   }
 
@@ -44,8 +46,10 @@ public struct FuseResidual: RewriteRule {
     }
   }
 
-  private func withResidual(_ op: any FusesActivation) -> any Operator {
+  private func withResidual(_ op: any FusesActivation, _ activation: Activation) -> any Operator {
     let isLast = !op.activation.isNone
+    var op = op
+    if !isLast { op.activation = activation }
     switch op {
     case var op as Conv:
       op.residualAfterActivation = isLast

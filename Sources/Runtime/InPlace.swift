@@ -13,6 +13,7 @@ func mayOverwrite(operation: UInt16, input: Int) -> Bool {
   case KERF_OP_GEMM_F32, KERF_OP_MATMUL_F32, KERF_OP_CONV2D_F32, KERF_OP_WINOGRAD_F32, KERF_OP_DEPTHWISE_F32:
     input == 3
   case KERF_OP_GEMM_U8_F32, KERF_OP_CONV2D_U8_F32: input == 4
+  case KERF_OP_CONV2D_U8_U8: input == 6
   default: false
   }
 }

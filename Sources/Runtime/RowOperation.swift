@@ -27,7 +27,8 @@ struct RowOperation {
     switch Int(operation) {
     case KERF_OP_CONV2D_F32, KERF_OP_DEPTHWISE_F32: self.init(window: call, sides: 3...3)
     case KERF_OP_CONV2D_U8_F32: self.init(window: call, sides: 4...4)
-    case KERF_OP_CONV2D_U8_U8, KERF_OP_DEPTHWISE_U8_U8, KERF_OP_MAX_POOL_F32, KERF_OP_AVG_POOL_F32, KERF_OP_MAX_POOL_U8,
+    case KERF_OP_CONV2D_U8_U8: self.init(window: call, sides: 6...6)
+    case KERF_OP_DEPTHWISE_U8_U8, KERF_OP_MAX_POOL_F32, KERF_OP_AVG_POOL_F32, KERF_OP_MAX_POOL_U8,
       KERF_OP_AVG_POOL_U8:
       self.init(window: call, sides: nil)
     case KERF_OP_ADD_U8, KERF_OP_BINARY_F32:

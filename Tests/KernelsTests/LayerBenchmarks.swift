@@ -82,7 +82,7 @@ private func convolution(_ s: ConvolutionShape, coded: Bool) -> KernelBenchmark 
     let rest = requantization(s.oc)
     return KernelBenchmark(
       test: KernelCase(
-        name: s.label, inputs: [bytes(x), packed] + rest.inputs, attributes: shape + [3] + rest.attributes,
+        name: s.label, inputs: [bytes(x), packed] + rest.inputs, attributes: shape + [3] + rest.attributes + [0, 0],
         outputs: [bytes(y)]),
       macs: macs)
   }

@@ -202,7 +202,39 @@ private func requantized(
 @Sendable func convolutionToBytesCases() -> [KernelCase] {
   var random = TestRandom(84)
   return convolutions(byteConvolutions, 83).enumerated().map { index, v in
-    requantized(v, index, &random, packed: v.packed, attributes: v.groupsAndChannels)
+    let whole = requantized(v, index, &random, packed: v.packed, attributes: v.groupsAndChannels)
+    return index % 3 == 1 ? withResidual(v, whole, index, &random) : whole.adding([], [0, 0])
+  }
+}
+
+/// The same with codes added to the sums.
+private func withResidual(
+  _ v: Convolution, _ plain: KernelCase, _ index: Int, _ random: inout TestRandom
+) -> KernelCase {
+  let oc = v.shape.oc
+  let (zero, shift) = (random.int(0...255), random.int(0...(index % 2 == 0 ? 8 : 15)))
+  let codes = random.bytes(v.sums.count)
+  let factors = (0..<oc).map { _ in Int32(random.int(0...(1 << 22))) }
+  var q = Requantization(oc, &random, table: index % 2 == 0, near: index % 4 < 2)
+  q.zero = index % 5 == 0 ? 0 : q.zero
+  let y = v.sums.enumerated().map { i, sum -> UInt8 in
+    let channel = i % oc
+    let scaled = (sum + Int64(q.bias[channel])) << Int64(shift)
+    return q.apply(scaled + Int64(factors[channel]) * (Int64(codes[i]) - Int64(zero)), channel)
+  }
+  return KernelCase(
+    name: plain.name + " residual", inputs: [v.x, v.packed] + q.inputs + [.u8(codes, v.dims), .i32(factors, [oc])],
+    attributes: v.shape.geometry + v.groupsAndChannels + [.integer(v.zero)] + q.bounds
+      + [.integer(zero), .integer(shift)],
+    outputs: [.u8(y, v.dims)])
+}
+
+extension KernelCase {
+  fileprivate func adding(_ inputs: [TestTensor], _ attributes: [TestAttribute]) -> KernelCase {
+    var copy = self
+    copy.inputs += inputs
+    copy.attributes += attributes
+    return copy
   }
 }
 

@@ -3,7 +3,7 @@
 #include "conv2d_u8.h"
 #include "winograd_u8.h"
 
-enum { GROUPS = 10, CHANNELS = 11, X_ZERO = 12, REST = 13 };
+enum { GROUPS = 10, CHANNELS = 11, X_ZERO = 12, REST = 13, R_ZERO = 16, R_SHIFT = 17, RESIDUAL = 6 };
 
 int kerf_conv_u8_prepare(const kerf_call *c, uint64_t *scratch) {
   const kerf_tensor *x = c->inputs[0], *y = c->outputs[0];
@@ -30,10 +30,30 @@ static int check_conv(const kerf_call *c, int32_t y_type, uint64_t *scratch) {
   return kerf_conv_u8_prepare(c, scratch);
 }
 
+/// Codes that are added, of the shape of y, with their factors.
+static int check_residual(const kerf_call *c) {
+  const kerf_tensor *codes = kerf_input(c, RESIDUAL), *factor = kerf_input(c, RESIDUAL + 1), *y = c->outputs[0];
+  KERF_REQUIRE(!codes == !factor, KERF_BAD_COUNT);
+  KERF_TRY(kerf_check_range(c, R_ZERO, 0, 255));
+  KERF_TRY(kerf_check_range(c, R_SHIFT, 0, 15));
+  if (!codes) return KERF_OK;
+  KERF_REQUIRE(codes->type == KERF_U8, KERF_BAD_TYPE);
+  KERF_REQUIRE(kerf_same_shape(codes, y) && !codes->pitch, KERF_BAD_SHAPE);
+  return kerf_check_vector(factor, KERF_I32, kerf_int(c, CHANNELS));
+}
+
+static kerf_q8_residual read_residual(const kerf_call *c) {
+  const kerf_tensor *codes = kerf_input(c, RESIDUAL);
+  if (!codes) return (kerf_q8_residual){0};
+  return (kerf_q8_residual){codes->data, c->inputs[RESIDUAL + 1]->data, kerf_int(c, CHANNELS),
+                            (int32_t)kerf_int(c, R_ZERO), (int32_t)kerf_int(c, R_SHIFT)};
+}
+
 int kerf_prepare_conv2d_u8_u8(const kerf_call *c, uint64_t *scratch) {
-  KERF_TRY(kerf_check_call(c, 5, 6, 1, 16));
+  KERF_TRY(kerf_check_call(c, 5, 8, 1, 18));
   KERF_TRY(check_conv(c, KERF_U8, scratch));
   KERF_TRY(kerf_q8_check_zeros(c, X_ZERO, 4));
+  KERF_TRY(check_residual(c));
   return kerf_q8_check_requantization(c, 2, kerf_int(c, CHANNELS));
 }
 
@@ -64,6 +84,7 @@ static int run_conv(const kerf_call *c, const kerf_q8_isa *isa, bool to_float) {
   g.packed = c->inputs[1]->data;
   if (to_float) kerf_q8_read_scaling(c, 2, REST, &g);
   else kerf_q8_read_requantization(c, 2, REST, &g);
+  if (!to_float) g.output.added = read_residual(c);
   kerf_conv_u8_run(c, &g, &source, isa, c->scratch);
   return KERF_OK;
 }

@@ -16,12 +16,22 @@ typedef struct kerf_q8_columns {
   int32_t init[KERF_Q8_TILE];  // bias and zero point correction
   int32_t multiplier[KERF_Q8_TILE], shift[KERF_Q8_TILE];
   float scale[KERF_Q8_TILE], bias[KERF_Q8_TILE];
+  int32_t factor[KERF_Q8_TILE];  // of the residual
 } kerf_q8_columns;
 
-/// Requantization: zero point and bounds of y, and the table or NULL.
+/// Codes that are added to the sums before they are rounded: y = requantize((sum << shift) + factor[c] * (code - zero)).
+typedef struct kerf_q8_residual {
+  const uint8_t *codes;  // NULL: none; as y, all groups, rows `ld` apart
+  const int32_t *factor;
+  int64_t ld;
+  int32_t zero, shift;
+} kerf_q8_residual;
+
+/// Requantization: zero point and bounds of y, the table or NULL, and what is added.
 typedef struct kerf_q8_output {
   int32_t y_zero, y_min, y_max;
   const uint8_t *table;
+  kerf_q8_residual added;
 } kerf_q8_output;
 
 /// How rows of A lie in memory: piece i of a row begins offsets[i] behind the row's address and has `bytes` bytes, a
@@ -50,12 +60,15 @@ typedef struct kerf_q8_isa {
   /// The same of rows by their addresses; NULL: rows that do not follow each other are gathered for `tile`.
   void (*strip)(int rows, int panels, const kerf_q8_pieces *pieces, const uint8_t *const *a, const int8_t *b,
                 int64_t stride, kerf_q8_next next, int32_t *acc);
-  /// y[r][c] = requantized (acc + init), without the table.
+  /// y[r][c] = requantized (acc + init), without the table; with what is added, where `add_residual` is NULL.
   void (*requantize)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
                      uint8_t *y, int64_t ldy);
   /// y[r][c] = (float)(acc + init) * scale + bias.
   void (*scale)(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
   kerf_unary_fn unary;
+  /// acc[r][c] = (acc[r][c] << shift) + factor[c] * residual[r][c], of 32 bits.
+  void (*add_residual)(int rows, int columns, int32_t *acc, const kerf_q8_columns *p, int shift, const uint8_t *residual,
+                       int64_t ld);
   /// y[r][c] = table[y[r][c]]; NULL: one by one.
   void (*look_up)(int64_t rows, int64_t columns, uint8_t *y, int64_t ldy, const uint8_t table[256]);
   const kerf_q8_wide *wide;  // NULL: products of any size run on `tile`
@@ -70,6 +83,8 @@ void kerf_q8_requantize_portable(int rows, int columns, const int32_t *acc, cons
                                  const kerf_q8_output *o, uint8_t *y, int64_t ldy);
 void kerf_q8_scale_portable(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y,
                             int64_t ldy);
+void kerf_q8_add_residual_portable(int rows, int columns, int32_t *acc, const kerf_q8_columns *p, int shift,
+                                   const uint8_t *residual, int64_t ld);
 
 typedef struct kerf_q8 kerf_q8;
 /// Fills dst[rows][ld] with rows row ..< row + rows of A in a group; ld is k rounded up to 4, the rest zero.

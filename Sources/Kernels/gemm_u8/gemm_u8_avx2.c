@@ -148,8 +148,32 @@ TARGET void kerf_q8_scale_avx2(int rows, int columns, const int32_t *acc, const 
   }
 }
 
-static const kerf_q8_isa pairs = {6, 0, pairs_tile, NULL, kerf_q8_requantize_avx2, kerf_q8_scale_avx2, kerf_unary_avx2,
-                                  NULL, NULL, NULL};
-const kerf_q8_isa kerf_q8_avx2 = {3, 0, tile, NULL, kerf_q8_requantize_avx2, kerf_q8_scale_avx2, kerf_unary_avx2, NULL,
-                                  &kerf_q8_wide_avx2, &pairs};
+TARGET void kerf_q8_add_residual_avx2(int rows, int columns, int32_t *acc, const kerf_q8_columns *p, int shift,
+                                      const uint8_t *residual, int64_t ld) {
+  const int whole = columns / 8 * 8;
+  for (int at = 0; at < whole; at += 8) {
+    const __m256i factor = kerf_load8(p->factor + at);
+    for (int r = 0; r < rows; r++) {
+      __m256i *to = (__m256i *)(void *)(acc + r * KERF_Q8_TILE + at);
+      const __m256i codes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(residual + r * ld + at)));
+      const __m256i sum = _mm256_sll_epi32(_mm256_loadu_si256(to), _mm_cvtsi32_si128(shift));
+      _mm256_storeu_si256(to, _mm256_add_epi32(sum, _mm256_mullo_epi32(codes, factor)));
+    }
+  }
+  for (int r = 0; r < rows && whole < columns; r++) {
+    for (int c = whole; c < columns; c++) {
+      uint32_t *sum = (uint32_t *)acc + r * KERF_Q8_TILE + c;
+      *sum = (*sum << shift) + (uint32_t)p->factor[c] * residual[r * ld + c];
+    }
+  }
+}
+
+static const kerf_q8_isa pairs = {
+  .rows = 6, .tile = pairs_tile, .requantize = kerf_q8_requantize_avx2, .scale = kerf_q8_scale_avx2,
+  .unary = kerf_unary_avx2, .add_residual = kerf_q8_add_residual_avx2,
+};
+const kerf_q8_isa kerf_q8_avx2 = {
+  .rows = 3, .tile = tile, .requantize = kerf_q8_requantize_avx2, .scale = kerf_q8_scale_avx2, .unary = kerf_unary_avx2,
+  .add_residual = kerf_q8_add_residual_avx2, .wide = &kerf_q8_wide_avx2, .pairs = &pairs,
+};
 #endif

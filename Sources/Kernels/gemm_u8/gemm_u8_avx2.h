@@ -19,6 +19,8 @@
 void kerf_q8_requantize_avx2(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
                              const kerf_q8_output *o, uint8_t *y, int64_t ldy);
 void kerf_q8_scale_avx2(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, float *y, int64_t ldy);
+void kerf_q8_add_residual_avx2(int rows, int columns, int32_t *acc, const kerf_q8_columns *p, int shift,
+                               const uint8_t *residual, int64_t ld);
 
 /// Per 8 columns: the even and the odd 64-bit lanes of the parameters; `top` is what the logical shift of the biased
 /// number has too much; `rest` is the shift behind the upper half of the product, `half` what rounds it.

@@ -97,44 +97,66 @@ INLINE void store_16(uint8_t *y, __m128i codes, int columns) {
   else _mm_mask_storeu_epi8(y, (__mmask16)((1u << columns) - 1), codes);
 }
 
-/// Quick requantization of 16 columns, and what their sums begin with.
+/// Quick requantization of 16 columns, what their sums begin with, and the factors of codes that are added.
 typedef struct column_quick {
-  __m512i init;
+  __m512i init, factor;
   kerf_quick quick;
 } column_quick;
 
 INLINE column_quick load_quick(const kerf_q8_columns *p, int at, const kerf_q8_output *o) {
   const __m512i multiplier = _mm512_loadu_si512(p->multiplier + at), shift = _mm512_loadu_si512(p->shift + at);
-  return (column_quick){_mm512_loadu_si512(p->init + at), kerf_make_quick(multiplier, shift, o->y_zero)};
+  return (column_quick){_mm512_loadu_si512(p->init + at), _mm512_loadu_si512(p->factor + at),
+                        kerf_make_quick(multiplier, shift, o->y_zero)};
 }
 
-INLINE __m512i quick_codes(const int32_t *acc, const column_quick *c) {
-  return kerf_requantize_quick(_mm512_add_epi32(_mm512_loadu_si512(acc), c->init), &c->quick);
+/// Codes that a tile adds to its sums.
+typedef struct added_codes {
+  const uint8_t *at;
+  int64_t ld;
+  __m128i shift;
+} added_codes;
+
+INLINE __m512i add_codes(__m512i sum, const uint8_t *codes, __mmask16 mask, __m512i factor, __m128i shift) {
+  const __m128i some =
+      mask == 0xffff ? _mm_loadu_si128((const __m128i *)(const void *)codes) : _mm_maskz_loadu_epi8(mask, codes);
+  return _mm512_add_epi32(_mm512_sll_epi32(sum, shift), _mm512_mullo_epi32(_mm512_cvtepu8_epi32(some), factor));
+}
+
+/// Columns at ..< at + 16 of row r.
+INLINE __m512i quick_codes(const bool adds, const int32_t *acc, const column_quick *c, const added_codes *added, int r,
+                           int at, __mmask16 mask) {
+  __m512i sum = _mm512_loadu_si512(acc + r * KERF_Q8_TILE + at);
+  if (adds) sum = add_codes(sum, added->at + r * added->ld + at, mask, c->factor, added->shift);
+  return kerf_requantize_quick(_mm512_add_epi32(sum, c->init), &c->quick);
 }
 
 /// Where the results of all shifts fit 32 bits: two rows at a time.
-INLINE void quick_pairs(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
-                        uint8_t *y, int64_t ldy) {
+INLINE void quick_pairs(const bool adds, int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
+                        const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
   const column_quick low = load_quick(p, 0, o), high = load_quick(p, 16, o);
-  for (int r = 0; r < rows; r += 2, acc += 2 * KERF_Q8_TILE, y += 2 * ldy) {
-    const int32_t *next = r + 1 < rows ? acc + KERF_Q8_TILE : acc;
-    const __m512i codes = bounded_codes(
-        quick_codes(acc, &low), quick_codes(acc + 16, &high), quick_codes(next, &low), quick_codes(next + 16, &high), o);
+  const added_codes added = {o->added.codes, o->added.ld, _mm_cvtsi32_si128(o->added.shift)};
+  const __mmask16 rest = columns >= 32 ? 0xffff : (__mmask16)((1u << (columns - 16)) - 1);
+  for (int r = 0; r < rows; r += 2, y += 2 * ldy) {
+    const int next = r + 1 < rows ? r + 1 : r;
+    const __m512i codes = bounded_codes(quick_codes(adds, acc, &low, &added, r, 0, 0xffff),
+                                        quick_codes(adds, acc, &high, &added, r, 16, rest),
+                                        quick_codes(adds, acc, &low, &added, next, 0, 0xffff),
+                                        quick_codes(adds, acc, &high, &added, next, 16, rest), o);
     store_32(y, _mm512_castsi512_si256(codes), columns);
     if (r + 1 < rows) store_32(y + ldy, _mm512_extracti64x4_epi64(codes, 1), columns);
   }
 }
 
 /// The same of up to 16 columns, four rows at a time.
-INLINE void quick_fours(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p, const kerf_q8_output *o,
-                        uint8_t *y, int64_t ldy) {
+INLINE void quick_fours(const bool adds, int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
+                        const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
   const column_quick q = load_quick(p, 0, o);
-  for (int r = 0; r < rows; r += 4, acc += 4 * KERF_Q8_TILE, y += 4 * ldy) {
+  const added_codes added = {o->added.codes, o->added.ld, _mm_cvtsi32_si128(o->added.shift)};
+  const __mmask16 mask = columns >= 16 ? 0xffff : (__mmask16)((1u << columns) - 1);
+  for (int r = 0; r < rows; r += 4, y += 4 * ldy) {
     __m512i v[4];
     UNROLL
-    for (int i = 0; i < 4; i++) {
-      v[i] = quick_codes(acc + (r + i < rows ? i : 0) * KERF_Q8_TILE, &q);
-    }
+    for (int i = 0; i < 4; i++) v[i] = quick_codes(adds, acc, &q, &added, r + i < rows ? r + i : r, 0, mask);
     const __m512i codes = bounded_codes(v[0], v[1], v[2], v[3], o);
     store_16(y, _mm512_castsi512_si128(codes), columns);
     if (r + 1 < rows) store_16(y + ldy, _mm512_extracti32x4_epi32(codes, 1), columns);
@@ -145,17 +167,27 @@ INLINE void quick_fours(int rows, int columns, const int32_t *acc, const kerf_q8
 
 TARGET static void requantize(int rows, int columns, const int32_t *acc, const kerf_q8_columns *p,
                               const kerf_q8_output *o, uint8_t *y, int64_t ldy) {
+  const bool adds = o->added.codes != NULL;
   if (kerf_is_quick(p->shift)) {
-    if (columns > KERF_Q8_PANEL) quick_pairs(rows, columns, acc, p, o, y, ldy);
-    else quick_fours(rows, columns, acc, p, o, y, ldy);
+    if (columns <= KERF_Q8_PANEL) {
+      if (adds) quick_fours(true, rows, columns, acc, p, o, y, ldy);
+      else quick_fours(false, rows, columns, acc, p, o, y, ldy);
+    } else if (adds) {
+      quick_pairs(true, rows, columns, acc, p, o, y, ldy);
+    } else {
+      quick_pairs(false, rows, columns, acc, p, o, y, ldy);
+    }
     return;
   }
   const kerf_bounds b = kerf_load_bounds(o);
+  const __m128i shift = _mm_cvtsi32_si128(o->added.shift);
   for (int at = 0; at < columns; at += 16) {
     const kerf_lanes l = kerf_load_lanes(p->init + at, p->multiplier + at, p->shift + at);
+    const __m512i factor = _mm512_loadu_si512(p->factor + at);
     const __mmask16 mask = columns - at >= 16 ? 0xffff : (__mmask16)((1u << (columns - at)) - 1);
     for (int r = 0; r < rows; r++) {
       __m512i sum = _mm512_loadu_si512(acc + r * KERF_Q8_TILE + at);
+      if (adds) sum = add_codes(sum, o->added.codes + r * o->added.ld + at, mask, factor, shift);
       _mm_mask_storeu_epi8(y + r * ldy + at, mask, _mm512_cvtepi32_epi8(kerf_requantize_lanes(sum, &l, &b)));
     }
   }
@@ -174,5 +206,8 @@ TARGET static void scale(int rows, int columns, const int32_t *acc, const kerf_q
   }
 }
 
-const kerf_q8_isa kerf_q8_avx512vnni = {14, 0, NULL, strip, requantize, scale, kerf_unary_avx512, kerf_look_up_rows, NULL, NULL};
+const kerf_q8_isa kerf_q8_avx512vnni = {
+  .rows = 14, .strip = strip, .requantize = requantize, .scale = scale, .unary = kerf_unary_avx512,
+  .look_up = kerf_look_up_rows,
+};
 #endif

@@ -73,6 +73,8 @@ TARGET static void strip(int rows, int panels, const kerf_q8_pieces *pieces, con
   }
 }
 
-const kerf_q8_isa kerf_q8_avxvnni = {6, 0, NULL, strip, kerf_q8_requantize_avx2, kerf_q8_scale_avx2, kerf_unary_avx2,
-                                     NULL, NULL, NULL};
+const kerf_q8_isa kerf_q8_avxvnni = {
+  .rows = 6, .strip = strip, .requantize = kerf_q8_requantize_avx2, .scale = kerf_q8_scale_avx2, .unary = kerf_unary_avx2,
+  .add_residual = kerf_q8_add_residual_avx2,
+};
 #endif

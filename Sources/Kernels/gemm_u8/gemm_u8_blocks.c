@@ -90,6 +90,11 @@ void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t grou
       p->multiplier[c] = g->multiplier[at + c];
     }
     for (int c = 0; c < KERF_Q8_TILE; c++) p->shift[c] = c < columns ? kerf_q8_shift(g->shift[at + c]) : 33;
+    const kerf_q8_residual *r = &g->output.added;
+    for (int c = 0; r->codes && c < columns; c++) {
+      p->factor[c] = r->factor[at + c];
+      p->init[c] = (int32_t)(((uint32_t)p->init[c] << r->shift) - (uint32_t)p->factor[c] * (uint32_t)r->zero);
+    }
   } else if (g->y_f32) {
     memcpy(p->scale, g->scale + at, (size_t)columns * sizeof(float));
     if (g->bias_f32) memcpy(p->bias, g->bias_f32 + at, (size_t)columns * sizeof(float));
@@ -148,9 +153,17 @@ static void store_f32(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int co
   for (int r = 0; r < rows; r++) memcpy(y + r * ld, tile + r * columns, (size_t)columns * sizeof(float));
 }
 
-static void store_u8(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
-                     const kerf_q8_columns *p, uint8_t *y, int64_t ld) {
-  isa->requantize(rows, columns, acc, p, &g->output, y, ld);
+static void store_u8(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, int32_t *acc,
+                     const kerf_q8_columns *p, int64_t row, int64_t column) {
+  const int64_t ld = g->ldy;
+  uint8_t *y = g->y_u8 + row * ld + column;
+  kerf_q8_output output = g->output;
+  kerf_q8_residual *added = &output.added;
+  if (added->codes) added->codes += row * added->ld + column;
+  if (added->codes && isa->add_residual) {
+    isa->add_residual(rows, columns, acc, p, added->shift, added->codes, added->ld);
+  }
+  isa->requantize(rows, columns, acc, p, &output, y, ld);
   const uint8_t *table = g->output.table;
   if (!table) return;
   if (isa->look_up) {
@@ -168,13 +181,14 @@ static void store_i32(int rows, int columns, const int32_t *acc, const kerf_q8_c
   }
 }
 
-void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
+void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, int32_t *acc,
                    const kerf_q8_columns *p, int64_t row, int64_t column) {
   const int64_t ld = g->ldy, offset = row * ld + column;
-  if (g->y_u8) store_u8(g, isa, rows, columns, acc, p, g->y_u8 + offset, ld);
+  if (g->y_u8) store_u8(g, isa, rows, columns, acc, p, row, column);
   else if (g->y_f32) store_f32(g, isa, rows, columns, acc, p, offset, ld);
   else store_i32(rows, columns, acc, p, g->y_i32 + offset, ld);
 }
+
 
 /// Rows row ..< row + rows of a group, whose A begins at `a`, times panels first ..< last.
 static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, int64_t first, int64_t last,
@@ -205,6 +219,7 @@ static void run_block(const job *j, int64_t group, int64_t row, int64_t rows, in
     kerf_q8_load_columns(g, j->isa, group, column, count, &columns);
     for (int64_t r = 0; r < rows; r += group_rows) {
       const int n = (int)kerf_min(group_rows, rows - r);
+
       for (int t = 0; t < n; t += (int)height) {
         const int tile = (int)kerf_min(height, n - t);
         int32_t *to = acc + t * KERF_Q8_TILE;

@@ -73,5 +73,8 @@ static void tile(int rows, int panels, int64_t blocks, const uint8_t *a, int64_t
 #pragma GCC pop_options
 #endif
 
-const kerf_q8_isa kerf_q8_dotprod = {6, 128, tile, NULL, kerf_q8_requantize_neon, kerf_q8_scale_neon, kerf_unary_neon, NULL, NULL, NULL};
+const kerf_q8_isa kerf_q8_dotprod = {
+  .rows = 6, .offset = 128, .tile = tile, .requantize = kerf_q8_requantize_neon, .scale = kerf_q8_scale_neon,
+  .unary = kerf_unary_neon, .add_residual = kerf_q8_add_residual_neon,
+};
 #endif

@@ -93,5 +93,25 @@ void kerf_q8_scale_neon(int rows, int columns, const int32_t *acc, const kerf_q8
   }
 }
 
-const kerf_q8_isa kerf_q8_neon = {2, 128, tile, NULL, kerf_q8_requantize_neon, kerf_q8_scale_neon, kerf_unary_neon, NULL, NULL, NULL};
+void kerf_q8_add_residual_neon(int rows, int columns, int32_t *acc, const kerf_q8_columns *p, int shift,
+                               const uint8_t *residual, int64_t ld) {
+  const int whole = columns / 8 * 8;
+  const int32x4_t left = vdupq_n_s32(shift);
+  for (int r = 0; r < rows; r++, acc += KERF_Q8_TILE, residual += ld) {
+    for (int at = 0; at < whole; at += 8) {
+      const int16x8_t codes = vreinterpretq_s16_u16(vmovl_u8(vld1_u8(residual + at)));
+      const int32x4_t low = vshlq_s32(vld1q_s32(acc + at), left), high = vshlq_s32(vld1q_s32(acc + at + 4), left);
+      vst1q_s32(acc + at, vmlaq_s32(low, vmovl_s16(vget_low_s16(codes)), vld1q_s32(p->factor + at)));
+      vst1q_s32(acc + at + 4, vmlaq_s32(high, vmovl_s16(vget_high_s16(codes)), vld1q_s32(p->factor + at + 4)));
+    }
+    for (int c = whole; c < columns; c++) {
+      acc[c] = (int32_t)(((uint32_t)acc[c] << shift) + (uint32_t)p->factor[c] * residual[c]);
+    }
+  }
+}
+
+const kerf_q8_isa kerf_q8_neon = {
+  .rows = 2, .offset = 128, .tile = tile, .requantize = kerf_q8_requantize_neon, .scale = kerf_q8_scale_neon,
+  .unary = kerf_unary_neon, .add_residual = kerf_q8_add_residual_neon,
+};
 #endif

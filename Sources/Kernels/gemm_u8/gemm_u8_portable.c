@@ -40,6 +40,16 @@ void kerf_q8_scale_portable(int rows, int columns, const int32_t *acc, const ker
   }
 }
 
+void kerf_q8_add_residual_portable(int rows, int columns, int32_t *acc, const kerf_q8_columns *p, int shift,
+                                   const uint8_t *residual, int64_t ld) {
+  for (int r = 0; r < rows; r++, acc += KERF_Q8_TILE, residual += ld) {
+    for (int c = 0; c < columns; c++) {
+      acc[c] = (int32_t)(((uint32_t)acc[c] << shift) + (uint32_t)p->factor[c] * residual[c]);
+    }
+  }
+}
+
 const kerf_q8_isa kerf_q8_portable = {
-  4, 0, tile, NULL, kerf_q8_requantize_portable, kerf_q8_scale_portable, kerf_unary_portable, NULL, NULL,
+  .rows = 4, .tile = tile, .requantize = kerf_q8_requantize_portable, .scale = kerf_q8_scale_portable,
+  .unary = kerf_unary_portable, .add_residual = kerf_q8_add_residual_portable,
 };

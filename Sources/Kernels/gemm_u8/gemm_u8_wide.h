@@ -37,7 +37,7 @@ void kerf_q8_correct(const kerf_q8 *g, int rows, const int32_t *sums, int64_t gr
 void kerf_q8_sum_rows(int64_t rows, int64_t k, const uint8_t *a, int64_t lda, int32_t *sums);
 void kerf_q8_load_columns(const kerf_q8 *g, const kerf_q8_isa *isa, int64_t group, int64_t column, int columns,
                           kerf_q8_columns *p);
-void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, const int32_t *acc,
+void kerf_q8_store(const kerf_q8 *g, const kerf_q8_isa *isa, int rows, int columns, int32_t *acc,
                    const kerf_q8_columns *p, int64_t row, int64_t column);
 
 #endif

@@ -15,7 +15,7 @@ extern "C" {
 #define KERF_MAX_RANK 8
 
 /// Raised whenever a kernel takes another time than before: figures of earlier ones are then measured anew.
-#define KERF_KERNELS_VERSION 6
+#define KERF_KERNELS_VERSION 7
 
 /// Element types, numbered as ONNX TensorProto.DataType. 0 marks an absent optional tensor.
 enum {

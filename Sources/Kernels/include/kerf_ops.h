@@ -91,7 +91,9 @@ enum {
                                 //   K(i) N(i) x_zero(i) y_zero(i) y_min(i) y_max(i)
   KERF_OP_GEMM_U8_F32 = 84,     // a u8[…,K], packed, scale f32[N], bias f32[N]?, residual f32? -> f32[…,N]; K(i) N(i) x_zero(i) act residual
   KERF_OP_GEMM_U8_I32 = 85,     // a u8[…,K], packed, x_zero u8 []? -> i32[…,N]; K(i) N(i)
-  KERF_OP_CONV2D_U8_U8 = 86,    // x u8[N,H,W,C], packed, bias i32[OC], multiplier, shift, table? -> u8; geometry groups(i) OC(i) x_zero y_zero y_min y_max
+  KERF_OP_CONV2D_U8_U8 = 86,    // x u8[N,H,W,C], packed, bias i32[OC], multiplier, shift, table?, residual u8?, factor i32[OC]? -> u8;
+                                //   geometry groups(i) OC(i) x_zero y_zero y_min y_max r_zero r_shift: rounds
+                                //   ((sum + bias) << r_shift) + factor * (residual - r_zero), in 32 bits
   KERF_OP_CONV2D_U8_F32 = 87,   // x u8[N,H,W,C], packed, scale f32[OC], bias f32[OC]?, residual f32? -> f32; geometry groups OC x_zero act residual
   KERF_OP_DEPTHWISE_U8_U8 = 88, // x u8[N,H,W,C], packed, bias i32[C], multiplier, shift, table? -> u8; geometry x_zero y_zero y_min y_max
   KERF_OP_ADD_U8 = 89,          // a, b u8 (same shape) -> u8; a_zero a_multiplier b_zero b_multiplier shift y_zero y_min y_max (all i):

@@ -15,11 +15,11 @@ extension LoweringCatalog {
       let w = l.quantizedWeights(node.inputs[1], channelAxis: 0)
     else { return false }
     let filter = FilterShape(w.codes.shape, group: op.group)
+    let isDepthwise = filter.isDepthwise
     let layer = QuantizedLayer(
       input: x.parameters, scales: w.scales, bias: node.inputs.count > 2 ? node.inputs[2] : nil,
       residual: node.inputs.count > 3 ? node.inputs[3] : nil, residualAfter: op.residualAfterActivation,
-      activation: op.activation)
-    let isDepthwise = filter.isDepthwise
+      activation: op.activation, codes: isDepthwise ? nil : w.codes)
     guard let plan = layer.plan(l, node, codesOnly: isDepthwise) else { return false }
     let packed = try l.packedFilter(filter, w.codes)
     let layout = Layout.channelsLast(l.rank(x.source))
@@ -65,7 +65,8 @@ extension LoweringCatalog {
     else { return false }
     let layer = QuantizedLayer(
       input: x.parameters, scales: w.scales, bias: node.inputs.count > 2 ? node.inputs[2] : nil,
-      residual: node.inputs.count > 3 ? node.inputs[3] : nil, residualAfter: residualAfter, activation: activation)
+      residual: node.inputs.count > 3 ? node.inputs[3] : nil, residualAfter: residualAfter, activation: activation,
+      codes: nil)
     guard let plan = layer.plan(l, node, codesOnly: false) else { return false }
     let n = w.codes.shape[channelAxis]
     let k = w.codes.shape[1 - channelAxis]
@@ -85,9 +86,11 @@ private struct QuantizedLayer {
   let residual: ValueID?
   let residualAfter: Bool
   let activation: Activation
+  /// The weights, [channels, …], where the kernel can add a residual to its sums.
+  let codes: Tensor?
 
   enum Result {
-    case codes(reader: Node, y: QuantizationParameters, low: Int, high: Int, factors: [FixedPoint], bias: [Int32])
+    case codes(reader: Node, CodesEpilogue)
     case floats(bias: Tensor?)
   }
 
@@ -99,21 +102,80 @@ private struct QuantizedLayer {
 
   /// Codes out where a quantize follows and the activation only limits; floats where the kernel can; else nil.
   func plan(_ l: GraphLowering, _ node: Node, codesOnly: Bool) -> Plan? {
-    if residual == nil, let reader = l.quantizedReader(node), let range = l.codeRange(activation, reader.parameters),
-      let steps = l.quantizedBias(bias, inputScale: input.scale, scales)
-    {
-      let factors = scales.compactMap { FixedPoint(input.scale * $0 / reader.parameters.scale) }
-      if factors.count == scales.count {
-        return Plan(
-          layer: self,
-          result: .codes(
-            reader: reader.node, y: reader.parameters, low: range.low, high: range.high, factors: factors, bias: steps))
-      }
+    if let reader = l.quantizedReader(node), let epilogue = epilogue(l, reader.parameters) {
+      return Plan(layer: self, result: .codes(reader: reader.node, epilogue))
     }
     guard !codesOnly, activation.kernelCode != nil else { return nil }
     if bias == nil { return Plan(layer: self, result: .floats(bias: nil)) }
     guard let tensor = l.weights(bias), tensor.count == scales.count else { return nil }
     return Plan(layer: self, result: .floats(bias: Tensor(tensor.wide(Float.self), shape: [scales.count])))
+  }
+
+  private func epilogue(_ l: GraphLowering, _ y: QuantizationParameters) -> CodesEpilogue? {
+    guard let range = l.codeRange(activation, y) else { return nil }
+    var scales = scales
+    var added: CodesResidual?
+    if let residual {
+      guard let codes, !residualAfter, let r = l.dequantized(residual) else { return nil }
+      let magnitudes = CodesResidual.magnitudes(codes)
+      // A channel without weights has no scale of its own.
+      let usual = zip(scales, magnitudes).filter { $0.1 > 0 }.map(\.0).min() ?? r.parameters.scale / input.scale / 4096
+      scales = zip(scales, magnitudes).map { $1 > 0 ? $0 : usual }
+      guard let bias = l.quantizedBias(bias, inputScale: input.scale, scales) else { return nil }
+      added = CodesResidual(r, y, steps: scales.map { $0 * input.scale }, bias, magnitudes)
+      if added == nil { return nil }
+    }
+    let unit = y.scale * Double(1 << (added?.shift ?? 0))
+    let factors = scales.compactMap { FixedPoint(input.scale * $0 / unit) }
+    guard factors.count == scales.count, let bias = l.quantizedBias(bias, inputScale: input.scale, scales) else {
+      return nil
+    }
+    return CodesEpilogue(y: y, low: range.low, high: range.high, factors: factors, bias: bias, residual: added)
+  }
+}
+
+/// Codes that a layer adds to its sums before it rounds: ((sum + bias) << shift) + factor · (code − zero).
+struct CodesResidual {
+  let source: ValueID
+  let zero: Int
+  let factors: [Int32]
+  let shift: Int
+
+  /// Codes of y that the factors may be off at the ends of the residual's range.
+  private static let tolerance = 1 / 16.0
+
+  /// `steps`: what a sum of 1 stands for in each channel. Nil where 32 bits do not hold the sums with factors that are
+  /// exact enough.
+  init?(
+    _ residual: (source: ValueID, parameters: QuantizationParameters), _ y: QuantizationParameters, steps: [Double],
+    _ bias: [Int32], _ magnitudes: [Int]
+  ) {
+    source = residual.source
+    zero = residual.parameters.zero
+    let scale = residual.parameters.scale
+    let least = 255 * 0.5 / Self.tolerance * scale / y.scale
+    let fitting = (0...15).last { shift in
+      let unit = Double(1 << shift)
+      return steps.indices.allSatisfy { channel in
+        let sum = 255 * Double(magnitudes[channel]) + Double(bias[channel]).magnitude
+        return sum * unit + 255 * (scale / steps[channel] * unit).rounded(.up) < 2_147_483_647
+      }
+    }
+    guard let fitting else { return nil }
+    shift = fitting
+    let exact = steps.map { scale / $0 * Double(1 << fitting) }
+    guard exact.allSatisfy({ $0 >= least }) else { return nil }
+    factors = exact.map { Int32($0.rounded(.toNearestOrEven)) }
+  }
+
+  /// Sums of the magnitudes of a channel's weights.
+  static func magnitudes(_ codes: Tensor) -> [Int] {
+    let channels = max(codes.shape[0], 1)
+    let count = codes.count / channels
+    let values = codes.bytes.bindMemory(to: Int8.self)
+    return (0..<codes.shape[0]).map { channel in
+      values[channel * count..<(channel + 1) * count].reduce(0) { $0 + Int($1.magnitude) }
+    }
   }
 }
 
@@ -125,8 +187,7 @@ extension QuantizedLayer.Plan {
   ) throws(Diagnostic) {
     let zero = Step.Attribute.int(layer.input.zero)
     switch result {
-    case .codes(let reader, let y, let low, let high, let factors, let bias):
-      let epilogue = CodesEpilogue(y: y, low: low, high: high, factors: factors, bias: bias)
+    case .codes(let reader, let epilogue):
       try l.emit(kernel, x, packed, attributes + [zero], epilogue, reader.outputs[0], layout, node)
       l.covered.insert(reader.id)
     case .floats(let bias):
@@ -153,6 +214,7 @@ struct CodesEpilogue {
   let high: Int
   let factors: [FixedPoint]
   let bias: [Int32]
+  var residual: CodesResidual?
 }
 
 extension GraphLowering {
@@ -161,16 +223,24 @@ extension GraphLowering {
     _ kernel: UInt16, _ x: Int32, _ packed: Int32, _ attributes: [Step.Attribute], _ epilogue: CodesEpilogue,
     _ output: ValueID, _ layout: Layout, _ node: Node
   ) throws(Diagnostic) {
-    let inputs = [
+    var inputs = [
       x, packed, builder.weight(Tensor(epilogue.bias)), builder.weight(Tensor(epilogue.factors.map(\.multiplier))),
       builder.weight(Tensor(epilogue.factors.map(\.shift))), -1,
     ]
-    let limits: [Step.Attribute] = [.int(epilogue.y.zero), .int(epilogue.low), .int(epilogue.high)]
+    var limits: [Step.Attribute] = [.int(epilogue.y.zero), .int(epilogue.low), .int(epilogue.high)]
+    if kernel == Op.conv2dU8 {
+      let residual = epilogue.residual
+      limits += [.int(residual?.zero ?? 0), .int(residual?.shift ?? 0)]
+      if let residual {
+        let image = try ImageView(self, residual.source, layout, type: .uint8).slot
+        inputs += [image, builder.weight(Tensor(residual.factors))]
+      }
+    }
     let isImage = kernel == Op.conv2dU8 || kernel == Op.depthwiseU8
     let slot =
       isImage
       ? try ImageView(self, result: output, layout, type: .uint8).slot : try result(output, layout, type: .uint8)
-    emit(kernel, inputs, [slot], attributes + limits, node)
+    emit(kernel, inputs, [slot], attributes + limits, node, inPlace: epilogue.residual == nil ? -1 : 6)
   }
 
   func packedFilter(_ filter: FilterShape, _ weights: Tensor) throws(Diagnostic) -> Int32 {
