@@ -53,7 +53,7 @@ public enum Pipelines {
 
   /// Weights, then epilogues.
   public static func fuse(forCodes: Bool = false) -> Pipeline {
-    // On codes a sum is a kernel of its own; a convolution with a residual would have to compute in float.
+    // On codes a convolution takes only a sum whose operands and result are codes, which is known later.
     let residual: [any Pass] = forCodes ? [] : [RulePass(FuseResidual())]
     return Pipeline([
       RulePass(FusePadIntoConv()),

@@ -38,6 +38,7 @@ struct Quantizer {
 
   /// The passes that quantize `graph`. `costs` say which layers are faster in float: those stay so.
   mutating func pipeline(_ costs: any KernelCosts) throws -> Pipeline {
+    exceptDisabledAttention()
     try calibrate()
     try evenOut()
     if options.refusesSlower {
@@ -165,6 +166,14 @@ struct Quantizer {
       exceptions[id] = QuantizationPlan.Exception(
         QuantizationPlan.takesWeightCodes(node) ? .weights : .float,
         "the samples show \(seen) values of its input, too few for a range (\(Quantizer.leastEvidence)): \(kept)")
+    }
+  }
+
+  /// Attention stays float where its pass is turned off: else its queries and keys would become codes for nothing.
+  private mutating func exceptDisabledAttention() {
+    guard options.disabledPasses.contains(QuantizeAttention.name) else { return }
+    for node in graph.orderedNodes where node.op is Attention {
+      exceptions[node.id] = QuantizationPlan.Exception(.float, "\(QuantizeAttention.name) is turned off")
     }
   }
 

@@ -89,6 +89,12 @@ import Testing
     #expect(rejected.map(\.reason) == ["kept float on request"])
   }
 
+  /// Without its pass nothing turns queries and keys into codes and back.
+  @Test func staysFloatWithoutItsPass() throws {
+    let codes = try compile { $0.disabledPasses = ["quantize-attention"] }
+    #expect(try operations(codes) == operations(compile { $0.keepFloat = ["attend"] }))
+  }
+
   @Test func rangesInEachRunKeepItFloat() throws {
     let codes = try compile {
       $0.quantize = .int8Dynamic
