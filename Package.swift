@@ -81,10 +81,14 @@ let package = Package(
         .unsafeFlags(["-wmo", "-module-alias", "Bundle=NoBundle", "-module-alias", "Runtime=NoRuntime"]),
       ]),
     .executableTarget(
-      name: "KerfRun", dependencies: ["Device"], cSettings: c,
+      name: "KerfRun", dependencies: ["Device"], exclude: ["order.txt"], cSettings: c,
       linkerSettings: [
         .linkedLibrary(":../embedded/\(arch)-unknown-linux-gnu/libswiftUnicodeDataTables.a"),
-        .unsafeFlags(["-enable-experimental-feature", "Embedded", "-use-ld=lld"]),
+        .unsafeFlags([
+          "-enable-experimental-feature", "Embedded", "-use-ld=lld",
+          "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/Sources/KerfRun/order.txt",
+          "-Xlinker", "--no-warn-symbol-ordering",
+        ]),
       ] + alone),
 
     .executableTarget(
