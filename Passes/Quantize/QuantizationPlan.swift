@@ -35,8 +35,6 @@ public struct QuantizationPlan: Sendable {
   public private(set) var attentions: Set<NodeID> = []
   /// Nodes that pass codes on: sums, pools, functions of one value, movement.
   public private(set) var carriers: Set<NodeID> = []
-  /// Results of convolutions that one sum of codes alone reads: the convolution adds the other operand before it rounds.
-  public private(set) var summands: Set<ValueID> = []
   /// Values that get codes, in order.
   public private(set) var values: [ValueID] = []
   /// Layers that cannot or need not compute on codes, with the reason.
@@ -132,21 +130,19 @@ public struct QuantizationPlan: Sendable {
     var wanted = Set(layers.compactMap { graph[$0]?.input(0) })
     for id in attentions { wanted.formUnion(graph[id]?.inputs.prefix(2).compactMap(\.self) ?? []) }
     carriers = []
-    summands = []
     for node in Array(graph.orderedNodes).reversed() where node.outputs.contains(where: wanted.contains) {
       guard !node.names.contains(where: kept.contains), let inputs = QuantizationPlan.carried(node, graph) else {
         continue
       }
       carriers.insert(node.id)
       let summand = summand(node, graph)
-      if let summand { summands.insert(summand) }
       wanted.formUnion(inputs.filter { $0 != summand })
     }
     values = wanted.sorted()
   }
 
-  /// Of what a sum reads, the result of a convolution on codes that nothing else reads; of two the later one, as
-  /// `fuse-residual` has it.
+  /// Of what a sum reads, the result of a convolution on codes that nothing else reads: it gets none, because the convolution
+  /// adds the other operand before it rounds. Of two the later one, as `fuse-residual` has it.
   private func summand(_ node: Node, _ graph: Graph) -> ValueID? {
     guard node.op is Add else { return nil }
     let convolutions = node.inputs.compactMap { graph.producer($0) }.filter { producer in

@@ -113,23 +113,23 @@ private struct QuantizedLayer {
 
   private func epilogue(_ l: GraphLowering, _ y: QuantizationParameters) -> CodesEpilogue? {
     guard let range = l.codeRange(activation, y) else { return nil }
+    let other = l.dequantized(residual)
+    var magnitudes: [Int] = []
     var scales = scales
-    var added: CodesResidual?
-    if let residual {
-      guard let codes, !residualAfter, let r = l.dequantized(residual) else { return nil }
-      let magnitudes = CodesResidual.magnitudes(codes)
+    if residual != nil {
+      guard let codes, !residualAfter, let other else { return nil }
+      magnitudes = CodesResidual.magnitudes(codes)
       // A channel without weights has no scale of its own.
-      let usual = zip(scales, magnitudes).filter { $0.1 > 0 }.map(\.0).min() ?? r.parameters.scale / input.scale / 4096
-      scales = zip(scales, magnitudes).map { $1 > 0 ? $0 : usual }
-      guard let bias = l.quantizedBias(bias, inputScale: input.scale, scales) else { return nil }
-      added = CodesResidual(r, y, steps: scales.map { $0 * input.scale }, bias, magnitudes)
-      if added == nil { return nil }
+      let usual = zip(scales, magnitudes).filter { $0.1 > 0 }.map(\.0).min()
+      scales = zip(scales, magnitudes).map { $1 > 0 ? $0 : usual ?? other.parameters.scale / input.scale / 4096 }
     }
+    guard let bias = l.quantizedBias(bias, inputScale: input.scale, scales) else { return nil }
+    let steps = scales.map { input.scale * $0 }
+    let added = other.flatMap { CodesResidual($0, y, steps: steps, bias, magnitudes) }
+    if residual != nil, added == nil { return nil }
     let unit = y.scale * Double(1 << (added?.shift ?? 0))
-    let factors = scales.compactMap { FixedPoint(input.scale * $0 / unit) }
-    guard factors.count == scales.count, let bias = l.quantizedBias(bias, inputScale: input.scale, scales) else {
-      return nil
-    }
+    let factors = steps.compactMap { FixedPoint($0 / unit) }
+    guard factors.count == scales.count else { return nil }
     return CodesEpilogue(y: y, low: range.low, high: range.high, factors: factors, bias: bias, residual: added)
   }
 }
