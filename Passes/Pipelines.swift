@@ -97,7 +97,7 @@ public enum Pipelines {
   /// After the lossless passes, with what was measured on their result: layers on 8-bit codes.
   public static func quantized(
     _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:],
-    ranges: [ValueID: ValueRange], means: [ValueID: [Double]] = [:]
+    ranges: [ValueID: ValueRange], means: [NodeID: [Double]] = [:]
   ) -> Pipeline {
     let last = weights.merging(rounded.compactMapValues(\.weights)) { _, better in better }
     return Pipeline([
@@ -133,11 +133,13 @@ public enum Pipelines {
 
   /// Weights as codes, everything else in float.
   public static func weightCodes(
-    _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:]
+    _ plan: QuantizationPlan, _ weights: [NodeID: LayerWeights], _ rounded: [NodeID: RoundedWeights] = [:],
+    means: [NodeID: [Double]] = [:]
   ) -> Pipeline {
-    Pipeline([
-      QuantizeWeights(plan, weights), RoundWeights(plan, rounded), QuantizeRecurrent(plan), QuantizeTables(plan),
-      EliminateDeadNodes(),
+    let last = weights.merging(rounded.compactMapValues(\.weights)) { _, better in better }
+    return Pipeline([
+      CorrectBias(plan, last, means: means), QuantizeWeights(plan, weights), RoundWeights(plan, rounded),
+      QuantizeRecurrent(plan), QuantizeTables(plan), EliminateDeadNodes(),
     ])
   }
 

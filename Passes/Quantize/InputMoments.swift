@@ -31,6 +31,9 @@ public struct InputMoments: Sendable {
     self.rows += rows
   }
 
+  /// Of each input over the rows, [groups, depth].
+  public var means: [Double] { sums.map { $0 / Double(max(rows, 1)) } }
+
   /// The matrices that weigh the groups' rounding errors, [groups, depth, depth]. `centred`: of the inputs' distances from
   /// their means, for layers whose bias takes the mean error.
   ///
@@ -38,10 +41,9 @@ public struct InputMoments: Sendable {
   /// Source of the shrinking: Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices",
   /// 2004, with the diagonal as target.
   public consuming func covariances(centred: Bool) -> [Float] {
-    let count = Double(max(rows, 1))
-    let means = sums.map { Float(centred ? $0 / count : 0) }
+    let means = means.map { centred ? Float($0) : 0 }
     let kept = Float(1 - max(0.01, Double(depth) / Double(depth + max(rows, 1))))
-    let scale = Float(1 / count)
+    let scale = Float(1 / Double(max(rows, 1)))
     products.withUnsafeMutableBufferPointer { products in
       for row in 0..<groups * depth {
         let group = row / max(depth, 1)

@@ -11,16 +11,17 @@ extension Quantizer {
   private var momentBytes: Int { min(256 << 20, memoryLeft.map { $0 / 2 } ?? .max) }
   private static let mostSamples = 64
 
-  /// Rounds the weights of all layers on codes, and keeps that where the outputs, as `quality` measures them, do not get
-  /// worse.
+  /// Rounds the weights of all layers on codes, with the means that biases take of rows where those of channels are not known,
+  /// and keeps that where the outputs, as `quality` measures them, do not get worse.
   mutating func roundWeights(_ plan: QuantizationPlan, _ quality: (Quantizer) throws -> OutputQuality) throws {
     guard !options.disabledPasses.contains(RoundWeights.name) else { return }
     let before = try quality(self).lowest
     roundedWeights = try rounding(plan)
-    guard roundedWeights.values.contains(where: { $0.weights != nil }) else { return }
+    guard !rowMeans.isEmpty || roundedWeights.values.contains(where: { $0.weights != nil }) else { return }
     let after = try quality(self).lowest
     options.log?("weights rounded on the samples: \(decibels(before)) dB at the worst output became \(decibels(after))")
     guard after < before else { return }
+    rowMeans = [:]
     let reason =
       "all layers' codes chosen on the samples bring an output from \(decibels(before)) to \(decibels(after)) dB"
     roundedWeights = roundedWeights.mapValues { $0.weights == nil ? $0 : .kept(reason: reason) }
@@ -31,10 +32,10 @@ extension Quantizer {
     weights = LayerWeights.all(plan, graph, bits: bits)
     try roundWeights(plan) { (quantizer) throws in
       try quantizer.checks.quality(
-        Pipelines.weightCodes(plan, quantizer.weights, quantizer.roundedWeights), on: quantizer.graph,
-        memoryLimit: quantizer.memoryLeft)
+        Pipelines.weightCodes(plan, quantizer.weights, quantizer.roundedWeights, means: quantizer.means(plan)),
+        on: quantizer.graph, memoryLimit: quantizer.memoryLeft)
     }
-    return Pipelines.weightCodes(plan, weights, roundedWeights)
+    return Pipelines.weightCodes(plan, weights, roundedWeights, means: means(plan))
   }
 
   /// The codes that the layers get.
@@ -44,7 +45,7 @@ extension Quantizer {
 
   private func decibels(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 
-  private func rounding(_ plan: QuantizationPlan) throws -> [NodeID: RoundedWeights] {
+  private mutating func rounding(_ plan: QuantizationPlan) throws -> [NodeID: RoundedWeights] {
     var result: [NodeID: RoundedWeights] = [:]
     var batch: [NodeID] = []
     var bytes = 0
@@ -69,7 +70,9 @@ extension Quantizer {
 
   /// One pass over some samples, then the layers one after the other; where a run that keeps all their inputs takes too much
   /// memory, half of them each time.
-  private func round(_ ids: [NodeID], _ plan: QuantizationPlan, _ result: inout [NodeID: RoundedWeights]) throws {
+  private mutating func round(
+    _ ids: [NodeID], _ plan: QuantizationPlan, _ result: inout [NodeID: RoundedWeights]
+  ) throws {
     var moments: [NodeID: InputMoments]
     do {
       moments = try self.moments(ids)
@@ -87,7 +90,11 @@ extension Quantizer {
     for (index, id) in ids.enumerated() {
       options.progress?("round weights", .count(index, of: ids.count))
       guard let node = graph[id], let own = moments.removeValue(forKey: id), let layer = weights[id] else { continue }
-      let isCentred = plan.layers.contains(id) && !options.disabledPasses.contains(CorrectBias.name)
+      let means = own.means
+      let isCentred =
+        own.rows > 0 && !options.disabledPasses.contains(CorrectBias.name)
+        && CorrectBias.applies(to: node, graph, means: means)
+      if isCentred { rowMeans[id] = means }
       guard let rounding = WeightRounding(layer, of: node, graph, own, centred: isCentred) else {
         result[id] = .kept(reason: "the samples show nothing of its input")
         continue

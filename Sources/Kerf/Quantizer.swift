@@ -21,6 +21,8 @@ struct Quantizer {
   var weights: [NodeID: LayerWeights] = [:]
   /// What rounding them on the samples gave.
   var roundedWeights: [NodeID: RoundedWeights] = [:]
+  /// Of layers whose bias takes the mean error, the means of what their weights are multiplied with.
+  var rowMeans: [NodeID: [Double]] = [:]
   private(set) var exceptions: [NodeID: QuantizationPlan.Exception] = [:]
   /// Bytes of the statistics.
   private var statisticsBytes = 0
@@ -88,12 +90,27 @@ struct Quantizer {
   /// The passes that carry out a plan with ranges by a method.
   func passes(_ plan: QuantizationPlan, _ method: RangeMethod) -> Pipeline {
     var ranges: [ValueID: ValueRange] = [:]
-    var means: [ValueID: [Double]] = [:]
-    for value in plan.values {
-      ranges[value] = statistics[value]?.range(method)
-      if let channels = statistics[value]?.means, !channels.isEmpty { means[value] = channels }
+    for value in plan.values { ranges[value] = statistics[value]?.range(method) }
+    return Pipelines.quantized(plan, weights, roundedWeights, ranges: ranges, means: means(plan))
+  }
+
+  /// Means of what the layers read whose weights become codes: of the channels, over all samples, else of the rows that the
+  /// weights were rounded on.
+  func means(_ plan: QuantizationPlan) -> [NodeID: [Double]] {
+    var means: [NodeID: [Double]] = [:]
+    for node in plan.coded.compactMap({ graph[$0] }) {
+      let channels = channelMeans(node)
+      means[node.id] = CorrectBias.applies(to: node, graph, means: channels) ? channels : rowMeans[node.id]
     }
-    return Pipelines.quantized(plan, weights, roundedWeights, ranges: ranges, means: means)
+    return means
+  }
+
+  /// Means of a layer's input channels; none where they were not measured along its axis.
+  private func channelMeans(_ node: Node) -> [Double] {
+    guard let x = node.inputs[0], let seen = statistics[x],
+      seen.axis == QuantizationPlan.inputChannelAxis(node, graph)
+    else { return [] }
+    return seen.means
   }
 
   // MARK: Measuring

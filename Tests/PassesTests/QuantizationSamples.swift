@@ -54,9 +54,12 @@ enum QuantizationSamples {
     Dictionary(plan.values.map { ($0, ValueRange(-1, 3)) }) { first, _ in first }
   }
 
-  /// 10, 100, 1000, … for the channels (axis 1) of every value.
-  private static func means(_ plan: QuantizationPlan, _ graph: Graph) -> [ValueID: [Double]] {
-    perChannel(plan, graph) { channel in (0...channel).reduce(1) { power, _ in power * 10 } }
+  /// 10, 100, 1000, … for the channels (axis 1) of what every layer reads.
+  private static func means(_ plan: QuantizationPlan, _ graph: Graph) -> [NodeID: [Double]] {
+    let values = perChannel(plan, graph) { channel in (0...channel).reduce(1.0) { power, _ in power * 10 } }
+    var means: [NodeID: [Double]] = [:]
+    for id in plan.coded { means[id] = graph[id]?.inputs[0].flatMap { values[$0] } }
+    return means
   }
 
   /// 1, 256, 65536, … for the channels of every value.

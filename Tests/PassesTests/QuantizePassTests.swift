@@ -1,3 +1,4 @@
+import Foundation
 import IR
 import TestSupport
 import Testing
@@ -100,14 +101,63 @@ import Testing
   @Test func biasTakesTheMeanError() throws {
     var graph = try Graph(parsing: Self.linear)
     let plan = QuantizationPlan(graph)
-    let report = try run(
-      CorrectBias(plan, LayerWeights.all(plan, graph), means: [graph.inputs[0]: [10, 100]]), &graph)
+    let gemm = try #require(graph.orderedNodes.first { $0.op is Gemm }).id
+    let report = try run(CorrectBias(plan, LayerWeights.all(plan, graph), means: [gemm: [10, 100]]), &graph)
     #expect(report.edits == 1)
+    try expectCorrectedBias(graph)
+  }
+
+  /// Column 0 of `linear`: 127 exact, −63.2 became −63. Column 1: 0.5 became 64 / 127, −1 exact.
+  private func expectCorrectedBias(_ graph: Graph) throws {
     let bias = try #require(graph.orderedNodes.first { $0.op is Gemm }?.inputs[2].flatMap { graph.constant($0) })
     let values = bias.wide(Double.self)
-    // Column 0: 127 exact, −63.2 became −63. Column 1: 0.5 became 64 / 127, −1 exact.
     #expect(abs(values[0] - (1 - 0.2 * 100)) < 1e-4)
     #expect(abs(values[1] - (2 + (0.5 - 64.0 / 127) * 10)) < 1e-5)
+  }
+
+  /// What rounding the weights takes does not depend on how the inputs are stored.
+  @Test func biasOfLayersWithFloatInputsTakesTheMeanErrorToo() throws {
+    let graph = try Graph(parsing: Self.linear)
+    let gemm = try #require(graph.orderedNodes.first { $0.op is Gemm }).id
+    let exception = QuantizationPlan.Exception(.weights, "few values")
+    for plan in [
+      QuantizationPlan(graph, exceptions: [gemm: exception]), QuantizationPlan(graph, weightsOnly: true),
+    ] {
+      #expect(plan.layers.isEmpty && plan.weightLayers == [gemm])
+      var copy = graph
+      let report = try run(CorrectBias(plan, LayerWeights.all(plan, copy), means: [gemm: [10, 100]]), &copy)
+      #expect(report.edits == 1)
+      try expectCorrectedBias(copy)
+    }
+  }
+
+  /// 33 inputs: two blocks, each with a scale of its own.
+  @Test(arguments: [true, false]) func biasOfBlocksUsesTheirScales(_ transposed: Bool) throws {
+    let numbers = (0..<66).map { Float(sin(Double($0) * 1.7)) * ($0 % 33 < 32 ? 1 : 8) }
+    let rows = Tensor(numbers, shape: [2, 33])
+    let columns = Tensor((0..<66).map { numbers[$0 % 2 * 33 + $0 / 2] }, shape: [33, 2])
+    var graph = Graph()
+    let x = graph.addInput("x", .tensor(.float32, [4, 33]))
+    var product = MatMul()
+    product.transposesB = transposed
+    let w = graph.addConstant(transposed ? rows : columns)
+    let y = try graph.add(product, [x, w], names: ["fc"], before: nil)
+    graph.setOutputs([y[0]], names: ["y"])
+    let node = try #require(graph.orderedNodes.first { $0.op is MatMul })
+    let weight = try #require(graph.constant(node.inputs[1]))
+    let layer = LayerWeights(blocksOf: weight, axis: transposed ? 0 : 1)
+    let means = (0..<33).map { Double($0) }
+    let shift = try #require(CorrectBias.shift(node, weight, layer, means))
+    let (codes, scales) = (layer.codes.wide(Double.self), layer.scales.wide(Double.self))
+    for output in 0..<2 {
+      var expected = 0.0
+      for input in 0..<33 {
+        let code = codes[transposed ? output * 33 + input : input * 2 + output]
+        let scale = scales[transposed ? output * 2 + input / 32 : input / 32 * 2 + output]
+        expected += (Double(numbers[output * 33 + input]) - scale * code) * means[input]
+      }
+      #expect(abs(shift[output] - expected) < 1e-9 && abs(expected) > 1e-3)
+    }
   }
 
   @Test func biasOfGroupsUsesTheirOwnChannels() throws {
@@ -126,10 +176,13 @@ import Testing
     let weight = try #require(graph.constant(node.inputs[1]))
     let shift = try #require(CorrectBias.shift(node, weight, layer, [1, 10]))
     #expect(abs(shift[0] - 0.4) < 1e-6 && abs(shift[1] - 4) < 1e-6)
+    // Of each weight's input.
+    let byInput = try #require(CorrectBias.shift(node, weight, layer, [1, 2, 10, 20]))
+    #expect(abs(byInput[0] - 0.8) < 1e-6 && abs(byInput[1] - 8) < 1e-6)
     #expect(CorrectBias.shift(node, weight, layer, [1, 10, 100]) == nil)
     // Without a bias the layer gets one. A trial: a depthwise layer on codes needs a reader on codes.
     let plan = QuantizationPlan(graph, isTrial: true)
-    _ = try run(CorrectBias(plan, [node.id: layer], means: [graph.inputs[0]: [1, 10]]), &graph)
+    _ = try run(CorrectBias(plan, [node.id: layer], means: [node.id: [1, 10]]), &graph)
     #expect(graph[node.id]?.inputs.count == 3)
   }
 
