@@ -31,17 +31,33 @@ public struct InputMoments: Sendable {
     self.rows += rows
   }
 
-  /// Of each input over the rows, [groups, depth].
+  /// Mean of each input over the rows, [groups, depth].
   public var means: [Double] { sums.map { $0 / Double(max(rows, 1)) } }
 
-  /// The matrices that weigh the groups' rounding errors, [groups, depth, depth]. `centred`: of the inputs' distances from
-  /// their means, for layers whose bias takes the mean error.
+  /// How much of the means is worth believing for rows that were not seen: 1 less the share of their square that their own
+  /// uncertainty explains, 0 of a single row.
+  /// Source: James and Stein, "Estimation with quadratic loss", 1961, in the form that stays positive.
+  public var certainty: Double {
+    guard rows > 1 else { return 0 }
+    let count = Double(rows)
+    var (variance, square) = (0.0, 0.0)
+    for row in sums.indices {
+      let mean = sums[row] / count
+      square += mean * mean
+      variance += max(0, Double(products[row * depth + row % depth]) - count * mean * mean) / (count - 1)
+    }
+    return square > 0 ? max(0, 1 - variance / count / square) : 0
+  }
+
+  /// The matrices that weigh the groups' rounding errors, [groups, depth, depth]. `meanShare`: how much of the inputs' means
+  /// a layer's bias makes up for, 1 for distances from the means.
   ///
   /// From few rows correlations are not known well: those off the diagonal shrink by depth / (depth + rows), at least 1 %.
   /// Source of the shrinking: Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices",
   /// 2004, with the diagonal as target.
-  public consuming func covariances(centred: Bool) -> [Float] {
-    let means = means.map { centred ? Float($0) : 0 }
+  public consuming func covariances(meanShare: Double) -> [Float] {
+    let share = meanShare.squareRoot()
+    let means = means.map { Float($0 * share) }
     let kept = Float(1 - max(0.01, Double(depth) / Double(depth + max(rows, 1))))
     let scale = Float(1 / Double(max(rows, 1)))
     products.withUnsafeMutableBufferPointer { products in

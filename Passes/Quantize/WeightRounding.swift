@@ -19,16 +19,18 @@ public struct WeightRounding: Sendable {
   /// Channels of a group whose codes are chosen together: their gradients stay in the cache.
   private static let channelsAtOnce = 32
 
-  /// `node`: the layer, with float weights in `graph`. `centred`: its bias will take the mean error. Nil where weights and
-  /// moments do not belong together.
-  public init?(_ layer: LayerWeights, of node: Node, _ graph: Graph, _ moments: consuming InputMoments, centred: Bool) {
+  /// `node`: the layer, with float weights in `graph`. `meanShare`: how much of the inputs' means its bias will make up for.
+  /// Nil where weights and moments do not belong together.
+  public init?(
+    _ layer: LayerWeights, of node: Node, _ graph: Graph, _ moments: consuming InputMoments, meanShare: Double
+  ) {
     guard let weight = graph.constant(node.input(1)), let rows = ChannelRows(layer, weight, node),
       rows.depth == moments.depth, moments.groups > 0, rows.channels % moments.groups == 0, moments.rows > 0
     else { return nil }
     self.layer = layer
     self.rows = rows
     groups = moments.groups
-    covariances = moments.covariances(centred: centred)
+    covariances = moments.covariances(meanShare: meanShare)
   }
 
   private var perGroup: Int { rows.channels / groups }

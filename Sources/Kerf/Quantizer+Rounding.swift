@@ -90,17 +90,23 @@ extension Quantizer {
     for (index, id) in ids.enumerated() {
       options.progress?("round weights", .count(index, of: ids.count))
       guard let node = graph[id], let own = moments.removeValue(forKey: id), let layer = weights[id] else { continue }
-      let means = own.means
-      let isCentred =
-        own.rows > 0 && !options.disabledPasses.contains(CorrectBias.name)
-        && CorrectBias.applies(to: node, graph, means: means)
-      if isCentred { rowMeans[id] = means }
-      guard let rounding = WeightRounding(layer, of: node, graph, own, centred: isCentred) else {
+      let share = meanShare(node, own, plan)
+      if share > 0 { rowMeans[id] = own.means.map { $0 * share } }
+      guard let rounding = WeightRounding(layer, of: node, graph, own, meanShare: share) else {
         result[id] = .kept(reason: "the samples show nothing of its input")
         continue
       }
       result[id] = rounding.result(parts(of: rounding))
     }
+  }
+
+  /// How much of the means of a layer's inputs its bias will make up for. Layers on codes have shown many values; of others the
+  /// means may come from few rows.
+  private func meanShare(_ node: Node, _ moments: borrowing InputMoments, _ plan: QuantizationPlan) -> Double {
+    guard !options.disabledPasses.contains(CorrectBias.name),
+      CorrectBias.applies(to: node, graph, means: moments.means)
+    else { return 0 }
+    return plan.layers.contains(node.id) ? 1 : moments.certainty
   }
 
   private func parts(of rounding: WeightRounding) -> [WeightRounding.Part] {

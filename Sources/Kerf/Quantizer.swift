@@ -94,23 +94,28 @@ struct Quantizer {
     return Pipelines.quantized(plan, weights, roundedWeights, ranges: ranges, means: means(plan))
   }
 
-  /// Means of what the layers read whose weights become codes: of the channels, over all samples, else of the rows that the
-  /// weights were rounded on.
+  /// Means of what the layers read whose weights become codes. Layers on codes have shown many values: means of channels over
+  /// all samples. Others may have shown few: of the rows that their weights were rounded on, which say how certain a mean is.
   func means(_ plan: QuantizationPlan) -> [NodeID: [Double]] {
     var means: [NodeID: [Double]] = [:]
     for node in plan.coded.compactMap({ graph[$0] }) {
-      let channels = channelMeans(node)
-      means[node.id] = CorrectBias.applies(to: node, graph, means: channels) ? channels : rowMeans[node.id]
+      let isOnCodes = plan.layers.contains(node.id)
+      let channels = channelMeans(node, areCertain: isOnCodes)
+      let areKnown = CorrectBias.applies(to: node, graph, means: channels)
+      let rows = rowMeans[node.id]
+      means[node.id] = areKnown && (rows == nil || isOnCodes) ? channels : rows
     }
     return means
   }
 
-  /// Means of a layer's input channels; none where they were not measured along its axis.
-  private func channelMeans(_ node: Node) -> [Double] {
+  /// Means of a layer's input channels; none where they were not measured along its axis. Where they are not certain, as one
+  /// more row of zeros would have them.
+  private func channelMeans(_ node: Node, areCertain: Bool) -> [Double] {
     guard let x = node.inputs[0], let seen = statistics[x],
       seen.axis == QuantizationPlan.inputChannelAxis(node, graph)
     else { return [] }
-    return seen.means
+    let rows = Double(seen.histogram.count) / Double(max(seen.means.count, 1))
+    return areCertain ? seen.means : seen.means.map { $0 * rows / (rows + 1) }
   }
 
   // MARK: Measuring

@@ -29,7 +29,7 @@ import Testing
       }
     }
     let moments = try #require(try meter.finish()[node.id])
-    return (moments.rows, moments.covariances(centred: false))
+    return (moments.rows, moments.covariances(meanShare: 0))
   }
 
   @Test func rowsOfProducts() throws {

@@ -43,10 +43,24 @@ import Testing
   @Test func covariancesOfFewRowsShrink() {
     // Two rows of two inputs: correlations count half.
     let rows: [[Float]] = [[1, 2], [3, 6]]
-    #expect(moments(rows).covariances(centred: false) == [5, 5, 5, 20])
-    #expect(moments(rows).covariances(centred: true) == [1, 1, 1, 4])
-    let groups = moments([[1, 2], [3, 6], [1, 2], [3, 6]], groups: 2).covariances(centred: true)
+    #expect(moments(rows).covariances(meanShare: 0) == [5, 5, 5, 20])
+    #expect(moments(rows).covariances(meanShare: 1) == [1, 1, 1, 4])
+    let groups = moments([[1, 2], [3, 6], [1, 2], [3, 6]], groups: 2).covariances(meanShare: 1)
     #expect(groups == [1, 4])
+  }
+
+  @Test func meansOfFewRowsAreUncertain() {
+    func isNear(_ value: Double, _ expected: Double) -> Bool { abs(value - expected) < 1e-5 }
+    // Means of 2 and 4 with variances of 2 and 8: their uncertainty, 10 / 2, explains a quarter of their square.
+    let few = moments([[1, 2], [3, 6]])
+    #expect(few.means == [2, 4] && isNear(few.certainty, 0.75))
+    let expected: [Double] = [2, 2, 2, 8]
+    #expect(zip(few.covariances(meanShare: 0.75), expected).allSatisfy { isNear(Double($0), $1) })
+    // Variances of 4/3 and 16/3, over 4 rows: a twelfth.
+    #expect(isNear(moments([[1, 2], [3, 6], [1, 2], [3, 6]], groups: 2).certainty, 11 / 12.0))
+    // Around zero nothing is left, nor of a single row.
+    #expect(moments([[1, -2], [-1, 2.5]]).certainty == 0)
+    #expect(moments([[1, 2]]).certainty == 0)
   }
 
   @Test func codesOfTheGraphAreReplaced() throws {
@@ -65,13 +79,13 @@ import Testing
     let layer = try #require(weights[node.id])
     var rows: [[Float]] = []
     for index in 0..<500 { rows.append(index % 2 == 0 ? [1, 1, 0] : [-1, -1, 1]) }
-    let rounding = try #require(WeightRounding(layer, of: node, graph, moments(rows), centred: false))
+    let rounding = try #require(WeightRounding(layer, of: node, graph, moments(rows), meanShare: 0))
     let result = rounding.result((0..<rounding.partCount).map(rounding.part))
     #expect(result.weights?.codes.elements(Int8.self) == [64, 1, 63, 1, 127, 127])
     var options = PassOptions()
     options.verifiesEachEdit = true
     let report = try Pipelines.weightCodes(plan, weights, [node.id: result]).run(on: &graph, options)
-    #expect(report.passes.map(\.edits) == [1, 1, 0, 0, 0])
+    #expect(report.passes.map(\.edits) == [0, 1, 1, 0, 0, 0])
     #expect(graph.text.contains("%w.int8 = constant [64, 1, 63, 1, 127, 127] : i8[3,2]"))
   }
 
@@ -82,12 +96,12 @@ import Testing
     let node = try #require(graph.orderedNodes.first { $0.op is Gemm })
     let layer = try #require(weights[node.id])
     let rows: [[Float]] = [[1, 0], [0, 1], [-1, 0], [0, -1]]
-    let rounding = try #require(WeightRounding(layer, of: node, graph, moments(rows), centred: true))
+    let rounding = try #require(WeightRounding(layer, of: node, graph, moments(rows), meanShare: 1))
     let result = rounding.result((0..<rounding.partCount).map(rounding.part))
     #expect(result.weights == nil)
     let report = try Pipelines.weightCodes(plan, weights, [node.id: result]).run(on: &graph, PassOptions())
-    #expect(report.passes[1].rejected.map(\.reason) == ["the nearest codes have the least error on the samples"])
-    #expect(WeightRounding(layer, of: node, graph, moments([[1, 2, 3]]), centred: true) == nil)
+    #expect(report.passes[2].rejected.map(\.reason) == ["the nearest codes have the least error on the samples"])
+    #expect(WeightRounding(layer, of: node, graph, moments([[1, 2, 3]]), meanShare: 1) == nil)
   }
 
   @Test func blocksKeepTheirScales() throws {
@@ -107,7 +121,7 @@ import Testing
     let layer = try #require(LayerWeights.all(plan, graph, bits: 4)[node.id])
     let row = (0..<34).map { Float($0 == 30 || $0 == 33 ? 1 : 0) }
     let rows = (0..<4000).map { $0 % 2 == 0 ? row : row.map { -$0 } }
-    let rounding = try #require(WeightRounding(layer, of: node, graph, moments(rows), centred: false))
+    let rounding = try #require(WeightRounding(layer, of: node, graph, moments(rows), meanShare: 0))
     let result = rounding.result((0..<rounding.partCount).map(rounding.part))
     #expect(layer.codes.integers.suffix(4) == [3, 7, 7, 3])
     #expect(result.weights?.codes.integers.suffix(4) == [4, 7, 7, 3])
