@@ -30,6 +30,17 @@ public final class Context {
       cancel: options.cancel ?? CancelFlag(), pool: model.pool, provider: model.provider,
       planLimit: max(1, options.planLimit), bands: options.bands)
     executor = Executor(model.unit, state)
+    planAhead()
+  }
+
+  /// Plans and allocates before the first run, where the shapes of all inputs are known. What fails here fails there again,
+  /// and is reported then.
+  private func planAhead() {
+    if model.inputs.contains(where: { $0.isHost || $0.dims.contains(-1) }) { return }
+    do throws(RuntimeError) {
+      try prepare(inputDims: model.inputs.map { $0.dims })
+      try executor.touchArena()
+    } catch {}
   }
 
   /// Monotonic time in nanoseconds (`Context.now`) at which a run gives up, checked before every step; 0 for none.

@@ -168,10 +168,25 @@ final class Executor {
     return true
   }
 
-  /// Arena, inputs and aliases of inputs.
-  private func bind(_ plan: Plan) throws(RuntimeError) {
+  /// Allocates the arena of the plan at hand and has the system give it its pages, unless these are many: runs that take
+  /// long do not feel it.
+  func touchArena() throws(RuntimeError) {
+    guard let plan else { return }
+    try bindArena(plan)
+    guard let base = arena.base, arena.capacity <= 4 << 20 else { return }
+    for offset in stride(from: 0, to: Int(arena.capacity), by: 4096) {
+      base.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
+    }
+  }
+
+  private func bindArena(_ plan: Plan) throws(RuntimeError) {
     try arena.reserve(max(plan.arenaBytes, 64), state.memory)
     if let base = arena.base { plan.bind(arena: base) }
+  }
+
+  /// Arena, inputs and aliases of inputs.
+  private func bind(_ plan: Plan) throws(RuntimeError) {
+    try bindArena(plan)
     for (index, port) in unit.program.inputs.enumerated() {
       let slot = Int(port.slot)
       if unit.program.slots[slot].storage == .host {

@@ -2,7 +2,7 @@ import CSystem
 
 /// How long the runs of a model take, in nanoseconds.
 public struct Latency: Sendable {
-  /// The first run, which plans and touches memory for the first time.
+  /// The first run, which touches weights and kernels for the first time and plans where shapes are free.
   public let first: UInt64
   /// How many runs there were after the warm-up.
   public let runs: Int

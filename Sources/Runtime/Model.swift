@@ -4,7 +4,7 @@ import Kernels
 
 /// How a model is opened.
 public struct ModelOptions: Sendable {
-  /// With `beforeUse` the weights are checked by the first run.
+  /// With `beforeUse` more than 2 MiB of weights are checked by the first run, fewer at once.
   public var verification: BundleVerification = .beforeUse
   /// Instruction sets to use (1 << KERF_ISA_…), within those of the processor and the bundle.
   public var isaMask: UInt32 = .max
@@ -97,7 +97,11 @@ public final class Model: @unchecked Sendable {
     self.pool = pool
     inputs = program.inputs.map { Self.port($0, program) }
     outputs = program.outputs.map { Self.port($0, program) }
+    if weightBytes <= Self.fewWeightBytes { try checkWeights() }
   }
+
+  /// Weights of up to so many bytes are checked at once: that takes about as long as opening does.
+  private static let fewWeightBytes = 2 << 20
 
   public var program: Program { unit.program }
   /// The strongest instruction set in use.

@@ -143,8 +143,9 @@ func open(_ bytes: [UInt8], _ verification: BundleVerification = .full) -> Resul
 @Test func checksumsJoin() {
   var bytes = [UInt8](repeating: 0, count: 3 << 20)
   for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index &* 2_654_435_761 >> 13) }
-  // Around the pieces of 1 MiB and the three lanes of 16 KiB.
-  for length in [0, 1, 7, 49_151, 49_152, 49_153, 98_304, 1 << 20, (1 << 20) + 5, bytes.count] {
+  // Around the pieces of 1 MiB, the three lanes of 16 KiB and the 256 bytes that are folded at a time.
+  let lengths = [0, 1, 7, 1023, 1024, 1279, 1280, 1281, 1300, 49_151, 49_152, 49_153, 98_304, 1 << 20, (1 << 20) + 5]
+  for length in lengths + [bytes.count] {
     bytes[..<length].withUnsafeBytes { buffer in
       let whole = csystem_crc32c_portable(0, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(length))
       #expect(length == 0 || CRC32C.checksum(buffer) == whole)

@@ -45,6 +45,8 @@ private func transposedSums(_ s: ConvolutionShape, _ oh: Int, _ ow: Int, _ x: [F
     (.init(h: 1, w: 20, c: 33, oc: 40, kernel: (1, 8), stride: (1, 4), pads: (0, 2, 0, 2)), 0),
     (.init(h: 9, w: 9, c: 40, oc: 36, pads: (1, 1, 1, 1)), 0), (.init(n: 0, h: 3, w: 3, c: 2, oc: 2), 0),
     (.init(h: 3, w: 3, c: 0, oc: 2, stride: (2, 2)), 0), (.init(h: 2, w: 2, c: 900, oc: 5, stride: (2, 2)), 0),
+    // Several bands of lines.
+    (.init(n: 2, h: 23, w: 25, c: 3, oc: 70, kernel: (3, 3), stride: (2, 2)), 0),
   ]
   return shapes.flatMap { s, extra in
     let oh = max(0, (s.h - 1) * s.stride.0 + (s.kernel.0 - 1) * s.dilation.0 + 1 - s.pads.0 - s.pads.2) + extra

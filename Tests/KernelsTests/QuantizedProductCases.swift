@@ -102,6 +102,9 @@ private let byteConvolutions: [ConvolutionShape] = [
   .init(h: 5, w: 7, c: 3, oc: 4), .init(h: 1, w: 1, c: 1, oc: 1, kernel: (1, 1)),
   .init(n: 2, h: 6, w: 5, c: 8, oc: 17, pads: (1, 1, 1, 1)),
   .init(h: 13, w: 11, c: 3, oc: 33, kernel: (7, 7), stride: (2, 2), pads: (3, 3, 3, 3)),
+  // Lines of 33 and 48 bytes, moved 16 at a time.
+  .init(h: 27, w: 29, c: 3, oc: 18, kernel: (11, 11), stride: (4, 4), pads: (2, 2, 2, 2)),
+  .init(n: 2, h: 9, w: 23, c: 3, oc: 5, kernel: (2, 16)),
   .init(h: 9, w: 9, c: 5, oc: 6, dilation: (2, 3), pads: (2, 3, 2, 3)),
   .init(h: 8, w: 8, c: 6, oc: 9, pads: (1, 1, 1, 1), groups: 3),
   .init(n: 2, h: 7, w: 7, c: 16, oc: 32, kernel: (1, 1)),

@@ -6,7 +6,7 @@ import Testing
 @Test(.enabled(if: allocation_count() >= 0)) func everyAllocationFailsOnce() throws {
   let bytes = try bundle(lateProgram(), weights: zeroAndOne)
   let input = Tensor.int64([], [5])
-  var failures = 0
+  var (failures, refusals) = (0, 0)
   for allocation in 1...1000 {
     _ = allocation_fail_after(Int64(allocation))
     var refused = false
@@ -20,10 +20,12 @@ import Testing
       #expect(error.description.contains("no memory"))
     }
     let failed = allocation_fail_after(0) == 1
-    #expect(refused == failed)
+    // What fails when a context plans ahead is tried again by the run.
+    #expect(failed || !refused)
     if let context { try context.run([input.view]) }
     if !failed { break }
     failures += 1
+    refusals += refused ? 1 : 0
   }
-  #expect(failures > 1 && failures < 1000)
+  #expect(refusals > 1 && failures < 1000)
 }

@@ -31,6 +31,25 @@ func chain(length: Int, inPlace: Bool) -> Program {
   #expect(context.planCount == 3)
 }
 
+@Test func fixedShapesArePlannedAhead() throws {
+  var builder = ProgramBuilder()
+  let x = builder.input("x", KERF_I64, [3, 2])
+  let y = builder.slot(KERF_I64, builder.program.slots[Int(x)].dims)
+  builder.add(x, x, y)
+  builder.output("y", y)
+  let context = Context(try model(builder.program))
+  #expect(context.planCount == 1 && context.allocatedBytes >= 48)
+  try context.run([Tensor.int64([3, 2], [1, 2, 3, 4, 5, 6])])
+  #expect(context.planCount == 1 && context.values(0) == [2, 4, 6, 8, 10, 12])
+  // Without a shape, or without the memory, it waits for the run.
+  #expect(Context(try model(chain(length: 3, inPlace: false))).planCount == 0)
+  var options = ContextOptions()
+  options.memoryLimit = 1
+  let poor = Context(try model(builder.program), options: options)
+  #expect(poor.allocatedBytes == 0)
+  #expect(poor.refusal([Tensor.int64([3, 2], [1, 2, 3, 4, 5, 6])]) != "no error")
+}
+
 @Test func squeezedOutputsLoseTheirAxesOfOne() throws {
   var builder = ProgramBuilder()
   let x = builder.input("x", KERF_I64, [-1, 2, 1])

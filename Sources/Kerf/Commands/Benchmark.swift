@@ -11,7 +11,7 @@ public struct Benchmark: Codable, Sendable {
   public var minMS: Double
   public var p90MS: Double
   public var p99MS: Double
-  /// The first run, which plans and touches memory for the first time.
+  /// The first run, which touches weights and kernels for the first time and plans where shapes are free.
   public var firstMS: Double
   /// From the file to a session that is ready for its first run; for an .onnx file this includes compiling it.
   public var loadMS: Double

@@ -110,11 +110,12 @@ static int64_t count_short(const kerf_q8 *g, int64_t image, int64_t oh, int64_t 
   const kerf_conv_u8 *s = g->source;
   const kerf_geometry *k = &s->geometry;
   const int64_t run = k->kw * s->c, ih = oh * k->sh - k->pt, iw = ow * k->sw - k->pl, images = g->m / (s->oh * s->ow);
-  if (run > 32 || (k->kh - 1) * run + (run > 16 ? 32 : 16) > 2 * ld) return 0;
+  const int64_t moved = kerf_round_up(run, 16);
+  if (run > 48 || (k->kh - 1) * run + moved > 2 * ld) return 0;
   if (s->cpg != s->c || k->dw != 1 || s->flip || g->b_zero) return 0;
   if (ih < 0 || ih + (k->kh - 1) * k->dh >= s->h || iw < 0 || iw + k->kw > s->w) return 0;
   const int64_t last = ((image * s->h + ih + (k->kh - 1) * k->dh) * s->w + iw) * s->c;
-  const int64_t room = images * s->h * s->w * s->c - 32 - last, across = s->w - k->kw - iw;
+  const int64_t room = images * s->h * s->w * s->c - moved - last, across = s->w - k->kw - iw;
   if (room < 0) return 0;
   return kerf_min(rows - 1, kerf_min(across / k->sw, room / (k->sw * s->c)) + 1);
 }
@@ -129,7 +130,8 @@ void kerf_conv_u8_fill(const kerf_q8 *g, int64_t group, int64_t row, int64_t row
     if (count > 0) {
       const uint8_t *first = x + ((oh * k->sh - k->pt) * s->w + ow * k->sw - k->pl) * s->c;
       if (k->kw * s->c <= 16) fill_short(1, s, first, count, dst, ld);
-      else fill_short(2, s, first, count, dst, ld);
+      else if (k->kw * s->c <= 32) fill_short(2, s, first, count, dst, ld);
+      else fill_short(3, s, first, count, dst, ld);
     } else {
       fill_row(g, x, oh, ow, dst, ld);
       count = 1;

@@ -2,14 +2,15 @@
 // OC, activation. ONNX: ConvTranspose 1-22.
 //
 // Output pixels whose coordinates leave the same remainders when divided by the strides (a phase) use the same taps:
-// each phase is a convolution with stride 1 over those taps alone.
+// each phase is a convolution with stride 1 over those taps alone. All phases of a band of lines are done before the
+// next, so that what they read and write stays in the second-level cache.
 #include "conv_transpose2d_f32.h"
 
-enum { MAX_PHASES = 4096, MAX_TAPS = 1 << 20 };
+enum { MAX_PHASES = 4096, MAX_TAPS = 1 << 20, BAND_FLOATS = 128 * 1024 };
 
 typedef struct deconv {
   kerf_geometry g;
-  int64_t groups, oc, c, h, w, oh, ow, n, group_c, group_oc, taps;
+  int64_t groups, oc, c, h, w, oh, ow, n, group_c, group_oc, taps, pitch, bands;
 } deconv;
 
 /// OH is what the formula gives, plus an output padding below the larger of stride and dilation.
@@ -27,7 +28,7 @@ static int read(const kerf_call *call, deconv *v) {
   KERF_REQUIRE(v->groups >= 1 && v->oc >= 0 && v->oc % v->groups == 0, KERF_BAD_ATTR);
   KERF_REQUIRE(x->rank == 4 && y->rank == 4 && x->dims[0] == y->dims[0], KERF_BAD_SHAPE);
   v->n = x->dims[0], v->h = x->dims[1], v->w = x->dims[2], v->c = x->dims[3];
-  v->oh = y->dims[1], v->ow = y->dims[2];
+  v->oh = y->dims[1], v->ow = y->dims[2], v->pitch = kerf_pitch(y);
   KERF_REQUIRE(v->c % v->groups == 0 && y->dims[3] == v->oc, KERF_BAD_SHAPE);
   KERF_REQUIRE(v->h <= KERF_MAX_GEOMETRY && v->w <= KERF_MAX_GEOMETRY, KERF_BAD_SHAPE);
   KERF_REQUIRE(axis_fits(v->h, v->oh, v->g.pt, v->g.pb, v->g.kh, v->g.sh, v->g.dh), KERF_BAD_SHAPE);
@@ -35,6 +36,8 @@ static int read(const kerf_call *call, deconv *v) {
   v->group_c = v->c / v->groups, v->group_oc = v->oc / v->groups;
   // Bounds the work of planning, far above any real layer.
   KERF_REQUIRE(kerf_min(v->g.sh, v->oh) <= MAX_PHASES && kerf_min(v->g.sw, v->ow) <= MAX_PHASES, KERF_BAD_ATTR);
+  const double floats = (double)kerf_count(x) + (double)v->n * (double)v->oh * (double)v->ow * (double)v->pitch;
+  v->bands = (int64_t)kerf_min(floats / BAND_FLOATS + 1, kerf_max(1, v->n * v->oh / v->g.sh));
   return kerf_product(v->g.kh, v->g.kw, &v->taps) && v->taps <= MAX_TAPS ? KERF_OK : KERF_BAD_ATTR;
 }
 
@@ -45,6 +48,8 @@ typedef struct tap {
 
 typedef struct phase {
   const deconv *v;
+  int64_t a, b;    // of its first pixel
+  int64_t first;   // line, of all images
   const float *x;  // of the group
   int64_t rows, columns, count;
   const tap *taps;
@@ -63,36 +68,37 @@ static int64_t axis_taps(int64_t p, int64_t before, int64_t kernel, int64_t stri
 
 static int64_t phase_length(int64_t length, int64_t p, int64_t stride) { return kerf_ceil_div(length - p, stride); }
 
-/// Parts of the scratch: list of taps, their rows of weights, zeros for taps outside, a phase's results, the product's own.
-typedef struct layout {
-  uint64_t taps, rows, zeros, result, product;
-} layout;
+/// The first of `lines` that belongs to a band.
+static int64_t band_begin(const deconv *v, int64_t lines, int64_t band) {
+  return (int64_t)((__int128)lines * band / v->bands);
+}
 
-static bool direct(const deconv *v) { return v->g.sh == 1 && v->g.sw == 1; }
+/// Parts of the scratch: list of taps, their rows of weights, zeros for taps outside, the product's own.
+typedef struct layout {
+  uint64_t taps, rows, zeros, product;
+} layout;
 
 static kerf_strips strips_of(const deconv *v, int64_t m, int64_t taps) {
   return (kerf_strips){.m = m, .n = v->group_oc, .segments = taps, .k = v->group_c, .footprint = v->group_c};
 }
 
-static int plan(const deconv *v, const kerf_pool *pool, layout *l) {
+static void plan(const deconv *v, const kerf_pool *pool, layout *l) {
   const kerf_geometry *g = &v->g;
-  int64_t pixels, floats;
   l->taps = kerf_align((uint64_t)v->taps * sizeof(tap));
   l->rows = kerf_align((uint64_t)v->taps * sizeof(int64_t));
   l->zeros = kerf_align((uint64_t)v->group_c * sizeof(float));
-  pixels = v->n * kerf_ceil_div(v->oh, g->sh) * kerf_ceil_div(v->ow, g->sw);
-  KERF_REQUIRE(kerf_product(pixels, 4 * v->group_oc, &floats), KERF_BAD_SHAPE);
-  l->result = direct(v) ? 0 : kerf_align((uint64_t)floats);
   l->product = 0;
   for (int64_t p = 0; p < kerf_min(g->sh, v->oh); p++)
     for (int64_t q = 0; q < kerf_min(g->sw, v->ow); q++) {
       const int64_t count = axis_taps(p, g->pt, g->kh, g->sh, g->dh) * axis_taps(q, g->pl, g->kw, g->sw, g->dw);
-      const int64_t m = v->n * phase_length(v->oh, p, g->sh) * phase_length(v->ow, q, g->sw);
-      const kerf_strips s = strips_of(v, m, count);
-      const uint64_t bytes = kerf_strips_scratch(&s, pool);
-      if (bytes > l->product) l->product = bytes;
+      const int64_t lines = v->n * phase_length(v->oh, p, g->sh), columns = phase_length(v->ow, q, g->sw);
+      // Bands differ by one line.
+      for (int64_t m = lines / v->bands; m <= kerf_ceil_div(lines, v->bands); m++) {
+        const kerf_strips s = strips_of(v, m * columns, count);
+        const uint64_t bytes = kerf_strips_scratch(&s, pool);
+        if (bytes > l->product) l->product = bytes;
+      }
     }
-  return KERF_OK;
 }
 
 static uint64_t filter_bytes(const deconv *v) {
@@ -114,23 +120,35 @@ int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_b
   KERF_TRY(kerf_check_filter(call->inputs[1], filter_bytes(&v), filter, &packed));
   if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, v.oc));
   KERF_TRY(kerf_read_act(call, 12, &act));
-  KERF_TRY(plan(&v, call->pool, &l));
-  *scratch_bytes = packed + l.taps + l.rows + l.zeros + l.result + l.product;
+  plan(&v, call->pool, &l);
+  *scratch_bytes = packed + l.taps + l.rows + l.zeros + l.product;
   return KERF_OK;
 }
 
 static void point(const void *source, int64_t row, int64_t rows, int64_t step, const float **a) {
   const phase *p = source;
   const deconv *v = p->v;
+  const int64_t line = p->first + row / p->columns;
+  int64_t image = line / p->rows, i = line % p->rows, j = row % p->columns;
   for (int64_t r = 0; r < rows; r++) {
-    const int64_t at = row + r, image = at / (p->rows * p->columns), i = at / p->columns % p->rows;
-    const int64_t j = at % p->columns;
     for (int64_t t = 0; t < p->count; t++) {
       const int64_t ih = i + p->taps[t].row, iw = j + p->taps[t].column;
       const bool inside = ih >= 0 && ih < v->h && iw >= 0 && iw < v->w;
       a[t * step + r] = inside ? p->x + ((image * v->h + ih) * v->w + iw) * v->c : p->zeros;
     }
+    if (++j < p->columns) continue;
+    j = 0;
+    if (++i == p->rows) i = 0, image++;
   }
+}
+
+/// Pixels of a phase are a stride apart; those of the next line lie elsewhere.
+static int64_t place(const void *source, int64_t row, int64_t *run) {
+  const phase *p = source;
+  const deconv *v = p->v;
+  const int64_t line = p->first + row / p->columns, j = row % p->columns, image = line / p->rows, i = line % p->rows;
+  *run = p->columns - j;
+  return ((image * v->oh + p->a + i * v->g.sh) * v->ow + p->b + j * v->g.sw) * v->pitch;
 }
 
 /// The taps of phase (a, b), and their rows of weights.
@@ -147,42 +165,22 @@ static int64_t list_taps(const deconv *v, int64_t a, int64_t b, tap *taps, int64
   return count;
 }
 
-/// Pixels of a phase, from its results to their places in y.
-typedef struct scatter {
-  const phase *p;
-  int64_t a, b;
-  const float *result;
-  float *y;
-} scatter;
-
-static void scatter_row(void *context, int64_t line) {
-  const scatter *s = context;
-  const deconv *v = s->p->v;
-  const int64_t image = line / s->p->rows, oh = s->a + line % s->p->rows * v->g.sh;
-  const float *src = s->result + line * s->p->columns * v->group_oc;
-  float *dst = s->y + ((image * v->oh + oh) * v->ow + s->b) * v->oc;
-  for (int64_t j = 0; j < s->p->columns; j++, src += v->group_oc, dst += v->g.sw * v->oc)
-    memcpy(dst, src, (size_t)v->group_oc * sizeof *dst);
-}
-
-static void run_phase(const kerf_call *call, phase *p, const kerf_strips *group, int64_t a, int64_t b, const layout *l,
+static void run_phase(const kerf_call *call, phase *p, int64_t band, const kerf_strips *group, const layout *l,
                       char *scratch, const kerf_gemm_isa *isa) {
   const deconv *v = p->v;
   tap *taps = (tap *)scratch;
   int64_t *rows = (int64_t *)(scratch + l->taps);
-  float *result = (float *)(scratch + l->taps + l->rows + l->zeros);
-  p->count = list_taps(v, a, b, taps, rows);
+  p->count = list_taps(v, p->a, p->b, taps, rows);
   p->taps = taps;
-  p->rows = phase_length(v->oh, a, v->g.sh), p->columns = phase_length(v->ow, b, v->g.sw);
-  kerf_strips s = strips_of(v, v->n * p->rows * p->columns, p->count);
-  s.point = point, s.source = p;
+  p->rows = phase_length(v->oh, p->a, v->g.sh), p->columns = phase_length(v->ow, p->b, v->g.sw);
+  p->first = band_begin(v, v->n * p->rows, band);
+  const int64_t lines = band_begin(v, v->n * p->rows, band + 1) - p->first;
+  kerf_strips s = strips_of(v, lines * p->columns, p->count);
+  s.point = point, s.place = place, s.source = p;
   s.b = group->b, s.b_rows = rows, s.b_depth = v->taps * v->group_c;
-  s.y = direct(v) ? group->y : result, s.ldy = direct(v) ? v->oc : v->group_oc;
+  s.y = group->y, s.ldy = v->g.sw * v->pitch;
   s.epilogue = group->epilogue;
-  kerf_strips_run(&s, isa, (char *)result + l->result, call->pool);
-  if (direct(v)) return;
-  scatter to = {p, a, b, result, group->y};
-  kerf_parallel(kerf_pool_for(call, (double)(s.m * s.n) * 0.2), scatter_row, &to, v->n * p->rows);
+  kerf_strips_run(&s, isa, scratch + l->taps + l->rows + l->zeros, call->pool);
 }
 
 /// The packed weights; those made while running are packed into the scratch, which then begins behind them.
@@ -199,7 +197,7 @@ int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   deconv v;
   layout l;
   KERF_TRY(read(call, &v));
-  KERF_TRY(plan(&v, call->pool, &l));
+  plan(&v, call->pool, &l);
   if (kerf_count(call->outputs[0]) == 0) return KERF_OK;
   const float *x = call->inputs[0]->data, *bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
   char *scratch = call->scratch;
@@ -214,8 +212,9 @@ int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
     s.b = (const float *)(weights + one * (uint64_t)i);
     s.y = (float *)call->outputs[0]->data + i * v.group_oc;
     s.epilogue.bias = bias ? bias + i * v.group_oc : NULL;
-    for (int64_t a = 0; a < kerf_min(v.g.sh, v.oh); a++)
-      for (int64_t b = 0; b < kerf_min(v.g.sw, v.ow); b++) run_phase(call, &p, &s, a, b, &l, scratch, isa);
+    for (int64_t band = 0; band < v.bands; band++)
+      for (p.a = 0; p.a < kerf_min(v.g.sh, v.oh); p.a++)
+        for (p.b = 0; p.b < kerf_min(v.g.sw, v.ow); p.b++) run_phase(call, &p, band, &s, &l, scratch, isa);
   }
   return KERF_OK;
 }

@@ -19,6 +19,7 @@ typedef struct taps {
 } taps;
 
 static taps taps_of(int64_t start, int64_t dilation, int64_t kernel, int64_t length, int64_t after) {
+  if (start >= 0 && start + (kernel - 1) * dilation < length) return (taps){0, kernel, kernel};
   const int64_t first = start >= 0 ? 0 : kerf_min(kernel, kerf_ceil_div(-start, dilation));
   const int64_t end = start >= length ? 0 : kerf_min(kernel, kerf_ceil_div(length - start, dilation));
   const int64_t padded = kerf_min(kernel, kerf_ceil_div(kerf_max(0, length + after - start), dilation));
@@ -32,7 +33,21 @@ typedef struct job {
   float *y;
   bool average, padding_counts;
   kerf_pool_fn pixel;
+  int64_t ahead;  // pixels of x to fetch before they are read; 0 where x is in the cache
 } job;
+
+enum {
+  FETCH_BYTES = 4096,     // ahead of the pixels at work
+  CACHED_BYTES = 1 << 20  // of x, which then is in the second-level cache
+};
+
+/// The pixels that come into windows further right on the line: two lines whose pixels are apart confuse the processor's
+/// own guess.
+static inline void fetch(const job *j, const float *x, int64_t rows) {
+  x += j->ahead * j->from;
+  for (int64_t r = 0; r < rows; r++, x += j->g.dh * j->w * j->from)
+    for (int64_t i = 0; i < j->g.sw; i++) __builtin_prefetch(x + i * j->from);
+}
 
 static void run_row(void *context, int64_t line) {
   const job *j = context;
@@ -46,6 +61,7 @@ static void run_row(void *context, int64_t line) {
     const int64_t divisor = j->padding_counts ? rows.padded * columns.padded : inside;
     const int64_t ih = top + rows.first * g->dh, iw = left + columns.first * g->dw;
     const float *x = inside ? j->x + ((image * j->h + ih) * j->w + iw) * j->from : j->x;
+    if (j->ahead && iw + j->ahead + g->sw <= j->w) fetch(j, x, rows.count);
     j->pixel(x, inside ? rows.count : 0, columns.count, rows.count > 1 ? g->dh * j->w * j->from : 0,
              columns.count > 1 ? g->dw * j->from : 0, j->c, divisor ? 1 / (float)divisor : 0,
              j->y + (line * j->ow + ow) * j->to);
@@ -58,6 +74,8 @@ int kerf_run_pool(const kerf_call *call, bool average, kerf_pool_fn pixel) {
   KERF_TRY(kerf_read_geometry(call, 0, &j.g));
   j.h = x->dims[1], j.w = x->dims[2], j.c = x->dims[3], j.oh = y->dims[1], j.ow = y->dims[2];
   j.from = kerf_pitch(x), j.to = kerf_pitch(y);
+  if (kerf_dims_product(x, 0, 3) > CACHED_BYTES / (int64_t)sizeof(float) / kerf_max(1, j.from))
+    j.ahead = kerf_ceil_div(FETCH_BYTES / (int64_t)sizeof(float), kerf_max(1, j.from));
   j.padding_counts = average && kerf_int(call, 10);
   if (kerf_count(y) == 0) return KERF_OK;
   const double work = (double)kerf_count(y) * (double)kerf_min(j.g.kh, j.h + 1) * (double)kerf_min(j.g.kw, j.w + 1);

@@ -89,7 +89,7 @@ int kerf_takes_pitch(uint16_t op, int input) {
     case KERF_OP_MAX_POOL_F32: case KERF_OP_AVG_POOL_F32: case KERF_OP_MAX_POOL_U8: case KERF_OP_AVG_POOL_U8:
       return input <= 0;
     case KERF_OP_CONV2D_F32: case KERF_OP_WINOGRAD_F32: case KERF_OP_DEPTHWISE_F32: case KERF_OP_CONV2D_U8_U8:
-    case KERF_OP_CONV2D_U8_F32:
+    case KERF_OP_CONV2D_U8_F32: case KERF_OP_CONV_TRANSPOSE2D_F32:
       return input < 0;
     case KERF_OP_SCALE_SHIFT_F32: case KERF_OP_SLICE: return input == 0;
     case KERF_OP_ATTENTION_F32: case KERF_OP_ATTENTION_U8: return input >= 0 && input < 3;

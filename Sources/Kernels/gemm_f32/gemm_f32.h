@@ -80,6 +80,9 @@ void kerf_gemm_run_row(const kerf_gemm *g, const kerf_gemm_isa *isa, kerf_pool *
 /// Writes the addresses of rows row ..< row + rows: segment s of row row + i at a[s * step + i].
 typedef void (*kerf_point_fn)(const void *source, int64_t row, int64_t rows, int64_t step, const float **a);
 
+/// Where a row of the result begins in y; `run`: how many from it on lie ldy apart.
+typedef int64_t (*kerf_place_fn)(const void *source, int64_t row, int64_t *run);
+
 /// One product y[m, n] = epilogue(A[m, segments * k] * B) whose rows of A are pieces that lie anywhere.
 typedef struct kerf_strips {
   int64_t m, n, segments, k;
@@ -91,6 +94,7 @@ typedef struct kerf_strips {
   int64_t b_depth;
   float *y;
   int64_t ldy;
+  kerf_place_fn place;  // NULL: all rows lie ldy apart; with a place there is no residual
   kerf_epilogue epilogue;
 } kerf_strips;
 

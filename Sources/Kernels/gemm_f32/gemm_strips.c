@@ -85,6 +85,17 @@ typedef struct task {
   float *sums;
 } task;
 
+/// Rows of a tile to their places.
+static void put_rows(const kerf_strips *s, int64_t row, int64_t rows, int64_t column, int64_t columns,
+                     const float *tile, int64_t step) {
+  while (rows > 0) {
+    int64_t run = rows;
+    float *y = s->y + s->place(s->source, row, &run) + column;
+    run = kerf_min(run, rows), row += run, rows -= run;
+    for (; run > 0; run--, y += s->ldy, tile += step) memcpy(y, tile, (size_t)columns * sizeof *y);
+  }
+}
+
 /// All tiles of a task for the chunk w of the depth, which begins at `at` floats of each panel. Meanwhile the panels that
 /// come next are fetched, a share for each tile.
 static void run_chunk(const job *j, const task *t, kerf_whole w, int64_t at) {
@@ -93,16 +104,22 @@ static void run_chunk(const job *j, const task *t, kerf_whole w, int64_t at) {
   const int64_t width = isa->panels * KERF_PANEL, steps = kerf_max(1, w.segments * w.k / 8);
   const int64_t share = w.segments * w.k * width / kerf_ceil_div(t->rows, isa->rows) / 16 * 16;
   const float *const *a = w.a;
+  float tile[KERF_TILE_ROWS * KERF_TILE_COLUMNS] __attribute__((aligned(64)));
   if (j->p.fetched) w.next_step = kerf_max(16, kerf_round_up(share / steps, 16));
   for (int64_t n = 0; n < t->columns; n += width) {
     const float *b = s->b + (t->n0 + n) / KERF_PANEL * w.stride + at;
+    const int columns = (int)kerf_min(width, t->columns - n);
     for (int64_t m = 0; m < t->rows; m += isa->rows) {
-      const int64_t y = (t->m0 + m) * s->ldy + t->n0 + n;
+      const int64_t rows = kerf_min(isa->rows, t->rows - m), row = t->m0 + m;
+      int64_t run = rows;
+      const int64_t y = (s->place ? s->place(s->source, row, &run) : row * s->ldy) + t->n0 + n;
       w.a = a + m;
       w.sums = t->sums + n * j->p.rows + m * width;
       w.next = b + isa->panels * w.stride + m / isa->rows * share;
-      isa->whole((int)kerf_min(isa->rows, t->rows - m), (int)kerf_min(width, t->columns - n), &w, b, s->y + y,
+      w.ldy = run < rows ? width : s->ldy;
+      isa->whole((int)rows, columns, &w, b, run < rows ? tile : s->y + y,
                  s->epilogue.residual ? s->epilogue.residual + y : NULL, t->n0 + n);
+      if (run < rows && !w.more) put_rows(s, row, rows, t->n0 + n, columns, tile, width);
     }
   }
 }
@@ -120,7 +137,6 @@ static void run_task(const job *j, const task *t) {
         .k0 = k0,
         .k = kerf_min(c->k, s->k - k0),
         .stride = depth * KERF_PANEL,
-        .ldy = s->ldy,
         .b_rows = s->b_rows ? s->b_rows + segment : NULL,
         .begun = i > 0,
         .more = i + 1 < c->count,
@@ -149,7 +165,9 @@ static void run_slot(void *context, int64_t slot) {
 
 static void run_row(const kerf_strips *s, const kerf_gemm_isa *isa, kerf_pool *pool) {
   kerf_gemm g = {.m = 1, .n = s->n, .k = s->k, .b = s->b, .y = s->y, .ldy = s->ldy, .epilogue = s->epilogue};
+  int64_t run;
   if (s->b_rows) g.b += s->b_rows[0] * KERF_PANEL;
+  if (s->place) g.y += s->place(s->source, 0, &run);
   s->point(s->source, 0, 1, 1, &g.a);
   kerf_gemm_run_row(&g, isa, pool);
 }
