@@ -41,10 +41,10 @@ enum {
   CACHED_BYTES = 1 << 20  // of x, which then is in the second-level cache
 };
 
-/// The pixels that come into windows further right on the line: two lines whose pixels are apart confuse the processor's
-/// own guess.
-static inline void fetch(const job *j, const float *x, int64_t rows) {
-  x += j->ahead * j->from;
+/// The pixels that come into windows further right, or on the next line: two lines whose pixels are apart confuse the
+/// processor's own guess. Past the end of x nothing is fetched.
+static inline void fetch(const job *j, const float *x, int64_t column, int64_t rows) {
+  x += (j->ahead + (column + j->ahead < j->w ? 0 : (j->g.sh - 1) * j->w)) * j->from;
   for (int64_t r = 0; r < rows; r++, x += j->g.dh * j->w * j->from)
     for (int64_t i = 0; i < j->g.sw; i++) __builtin_prefetch(x + i * j->from);
 }
@@ -61,7 +61,7 @@ static void run_row(void *context, int64_t line) {
     const int64_t divisor = j->padding_counts ? rows.padded * columns.padded : inside;
     const int64_t ih = top + rows.first * g->dh, iw = left + columns.first * g->dw;
     const float *x = inside ? j->x + ((image * j->h + ih) * j->w + iw) * j->from : j->x;
-    if (j->ahead && iw + j->ahead + g->sw <= j->w) fetch(j, x, rows.count);
+    if (j->ahead) fetch(j, x, iw, rows.count);
     j->pixel(x, inside ? rows.count : 0, columns.count, rows.count > 1 ? g->dh * j->w * j->from : 0,
              columns.count > 1 ? g->dw * j->from : 0, j->c, divisor ? 1 / (float)divisor : 0,
              j->y + (line * j->ow + ow) * j->to);

@@ -108,6 +108,13 @@ static void copy_part(const job *j, const float *image, int64_t ih, int64_t iw, 
     }
 }
 
+/// Pixels from a tile to one further right, or to what it is on the next line of tiles, in images of that width. Past the
+/// last image nothing is fetched.
+static inline int64_t ahead(const job *j, place p, int64_t tiles, int64_t width) {
+  const int64_t pixels = tiles * j->m;
+  return p.column + pixels < width ? pixels : pixels + (j->m * width - j->across * j->m);
+}
+
 /// Fetches a block of pixels of `channels`, `pixel` floats apart, in lines that are `row` floats apart.
 static inline void fetch(const float *at, int64_t rows, int64_t row, int64_t columns, int64_t pixel, int64_t channels,
                          bool to_write) {
@@ -128,9 +135,9 @@ static void transform_input(void *context, int64_t tile) {
   float *in = b->in + tile * j->depth;
   const bool inside = ih >= 0 && iw >= 0 && ih + j->side <= j->h && iw + j->side <= j->w;
   const int64_t whole = inside ? j->c / KERF_PANEL * KERF_PANEL : 0;
-  // What is new to a tile further right, if it is of the same line.
-  if (whole && iw + READ_AHEAD * j->m + j->side <= j->w)
-    fetch(image + (ih * j->w + iw + READ_AHEAD * j->m) * j->c, j->side, j->w * j->c, j->m, j->c, j->c, false);
+  if (whole)
+    fetch(image + (ih * j->w + iw + ahead(j, p, READ_AHEAD, j->w)) * j->c, j->side, j->w * j->c, j->m, j->c, j->c,
+          false);
   if (whole)
     j->isa->input(j->side, image + (ih * j->w + iw) * j->c, j->w * j->c, j->c, whole, in, j->in_step);
   float part[KERF_WINOGRAD_SIDE * KERF_WINOGRAD_SIDE * KERF_PANEL];
@@ -164,8 +171,7 @@ static void transform_output(void *context, int64_t tile) {
   kerf_winograd_out o = {.step = j->out_step, .pixel = j->pitch, .row = j->ow * j->pitch, .epilogue = &j->epilogue};
   o.rows = (int)kerf_min(j->m, j->oh - p.row);
   o.columns = (int)kerf_min(j->m, j->ow - p.column);
-  if (p.column + (WRITE_AHEAD + 1) * j->m <= j->ow)
-    fetch(j->y + at + WRITE_AHEAD * j->m * j->pitch, o.rows, o.row, j->m, j->pitch, j->oc, true);
+  fetch(j->y + at + ahead(j, p, WRITE_AHEAD, j->ow) * j->pitch, o.rows, o.row, j->m, j->pitch, j->oc, true);
   for (int64_t panel = 0; panel < j->panels; panel++) {
     o.channel = panel * KERF_PANEL;
     o.channels = (int)kerf_min(KERF_PANEL, j->oc - o.channel);
