@@ -6,7 +6,7 @@
 // next, so that what they read and write stays in the second-level cache.
 #include "conv_transpose2d_f32.h"
 
-enum { MAX_PHASES = 4096, MAX_TAPS = 1 << 20, BAND_FLOATS = 128 * 1024 };
+enum { MAX_PHASES = 4096, MAX_TAPS = 1 << 20, BAND_FLOATS = 320 * 1024 };
 
 typedef struct deconv {
   kerf_geometry g;
