@@ -73,21 +73,24 @@ static int64_t band_begin(const deconv *v, int64_t lines, int64_t band) {
   return (int64_t)((__int128)lines * band / v->bands);
 }
 
-/// Parts of the scratch: list of taps, their rows of weights, zeros for taps outside, the product's own.
+/// Parts of the scratch in front of the product's own: list of taps, their rows of weights, zeros for taps outside.
 typedef struct layout {
-  uint64_t taps, rows, zeros, product;
+  uint64_t taps, rows, zeros;
 } layout;
+
+static layout layout_of(const deconv *v) {
+  return (layout){kerf_align((uint64_t)v->taps * sizeof(tap)), kerf_align((uint64_t)v->taps * sizeof(int64_t)),
+                  kerf_align((uint64_t)v->group_c * sizeof(float))};
+}
 
 static kerf_strips strips_of(const deconv *v, int64_t m, int64_t taps) {
   return (kerf_strips){.m = m, .n = v->group_oc, .segments = taps, .k = v->group_c, .footprint = v->group_c};
 }
 
-static void plan(const deconv *v, const kerf_pool *pool, layout *l) {
+/// The most scratch that the product of any phase of any band needs.
+static uint64_t product_bytes(const deconv *v, const kerf_pool *pool) {
   const kerf_geometry *g = &v->g;
-  l->taps = kerf_align((uint64_t)v->taps * sizeof(tap));
-  l->rows = kerf_align((uint64_t)v->taps * sizeof(int64_t));
-  l->zeros = kerf_align((uint64_t)v->group_c * sizeof(float));
-  l->product = 0;
+  uint64_t most = 0;
   for (int64_t p = 0; p < kerf_min(g->sh, v->oh); p++)
     for (int64_t q = 0; q < kerf_min(g->sw, v->ow); q++) {
       const int64_t count = axis_taps(p, g->pt, g->kh, g->sh, g->dh) * axis_taps(q, g->pl, g->kw, g->sw, g->dw);
@@ -96,9 +99,10 @@ static void plan(const deconv *v, const kerf_pool *pool, layout *l) {
       for (int64_t m = lines / v->bands; m <= kerf_ceil_div(lines, v->bands); m++) {
         const kerf_strips s = strips_of(v, m * columns, count);
         const uint64_t bytes = kerf_strips_scratch(&s, pool);
-        if (bytes > l->product) l->product = bytes;
+        if (bytes > most) most = bytes;
       }
     }
+  return most;
 }
 
 static uint64_t filter_bytes(const deconv *v) {
@@ -107,7 +111,6 @@ static uint64_t filter_bytes(const deconv *v) {
 
 int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_bytes) {
   deconv v;
-  layout l;
   kerf_act act;
   *scratch_bytes = 0;
   KERF_TRY(kerf_check_counts(call, 2, 3, 1, 15));
@@ -120,8 +123,8 @@ int kerf_prepare_conv_transpose2d_f32(const kerf_call *call, uint64_t *scratch_b
   KERF_TRY(kerf_check_filter(call->inputs[1], filter_bytes(&v), filter, &packed));
   if (bias) KERF_TRY(kerf_check_vector(bias, KERF_F32, v.oc));
   KERF_TRY(kerf_read_act(call, 12, &act));
-  plan(&v, call->pool, &l);
-  *scratch_bytes = packed + l.taps + l.rows + l.zeros + l.product;
+  const layout l = layout_of(&v);
+  *scratch_bytes = packed + l.taps + l.rows + l.zeros + product_bytes(&v, call->pool);
   return KERF_OK;
 }
 
@@ -195,9 +198,8 @@ static const char *packed_filter(const kerf_call *call, const deconv *v, char **
 
 int kerf_run_conv_transpose2d(const kerf_call *call, const kerf_gemm_isa *isa) {
   deconv v;
-  layout l;
   KERF_TRY(read(call, &v));
-  plan(&v, call->pool, &l);
+  const layout l = layout_of(&v);
   if (kerf_count(call->outputs[0]) == 0) return KERF_OK;
   const float *x = call->inputs[0]->data, *bias = kerf_input(call, 2) ? call->inputs[2]->data : NULL;
   char *scratch = call->scratch;

@@ -3,6 +3,8 @@
 // threads.
 #include "gemm_f32.h"
 
+#include "../common/small_copy.h"
+
 enum {
   ROW_STEP = 6,               // rows of a tile on most instruction sets
   ROW_STEPS = 30,             // a multiple of every tile's rows
@@ -91,8 +93,9 @@ static void put_rows(const kerf_strips *s, int64_t row, int64_t rows, int64_t co
   while (rows > 0) {
     int64_t run = rows;
     float *y = s->y + s->place(s->source, row, &run) + column;
-    run = kerf_min(run, rows), row += run, rows -= run;
-    for (; run > 0; run--, y += s->ldy, tile += step) memcpy(y, tile, (size_t)columns * sizeof *y);
+    run = kerf_min(run, rows);
+    kerf_copy_rows(run, columns * 4, (uint8_t *)y, s->ldy * 4, (const uint8_t *)tile, step * 4);
+    row += run, rows -= run, tile += run * step;
   }
 }
 

@@ -112,7 +112,7 @@ static void copy_part(const job *j, const float *image, int64_t ih, int64_t iw, 
 /// last image nothing is fetched.
 static inline int64_t ahead(const job *j, place p, int64_t tiles, int64_t width) {
   const int64_t pixels = tiles * j->m;
-  return p.column + pixels < width ? pixels : pixels + (j->m * width - j->across * j->m);
+  return p.column + pixels < width ? pixels : pixels + j->m * (width - j->across);
 }
 
 /// Fetches a block of pixels of `channels`, `pixel` floats apart, in lines that are `row` floats apart.
