@@ -27,6 +27,15 @@ struct BandPlanner {
     /// Rows of the last output that a band has at most.
     var rows: Int64 = 0
     var last: Int { first + operations.count - 1 }
+
+    /// A multiple of so many rows has all steps compute whole tiles.
+    var multiple: Int64 {
+      var result: Int64 = 1
+      for operation in operations { result = max(operation.together, operation.multiple(before: result)) }
+      return result
+    }
+
+    func roundUp(_ rows: Int64) -> Int64 { (rows + multiple - 1) / multiple * multiple }
   }
 
   func chains() -> [Chain] {
@@ -123,7 +132,7 @@ struct BandPlanner {
   func regions(_ chain: Chain) -> [[[Part?]]]? {
     let height = (plan.tensors + Int(plan.unit.program.steps[chain.last].outputs[0])).dims[1]
     guard chain.rows < height else { return nil }
-    let share = (height + Self.regions - 1) / Self.regions
+    let share = chain.roundUp((height + Self.regions - 1) / Self.regions)
     var result: [[[Part?]]] = []
     for low in stride(from: 0, to: height, by: Int(share)) {
       guard let bands = bands(chain, Rows(low: low, high: min(height, low + share))) else { return nil }
@@ -135,7 +144,7 @@ struct BandPlanner {
   private func bands(_ chain: Chain, _ region: Rows) -> [[Part?]]? {
     let steps = chain.operations.count
     let count = (region.count + chain.rows - 1) / chain.rows
-    let rows = (region.count + count - 1) / count
+    let rows = chain.roundUp((region.count + count - 1) / count)
     var done = [Int64](repeating: 0, count: steps)  // rows of each output
     var result: [[Part?]] = []
     for low in stride(from: region.low, to: region.high, by: Int(rows)) {
@@ -144,13 +153,19 @@ struct BandPlanner {
       for number in (0..<steps).reversed() {
         // What is not there yet of what is wanted; windows move on from band to band.
         let begin = max(wanted.low, min(done[number], wanted.high))
-        let written = Rows(low: begin, high: wanted.high)
+        var written = Rows(low: begin, high: wanted.high)
         if written.count == 0 { break }
+        if number < steps - 1 {
+          // Whole tiles: the rest is there for the next band.
+          let together = chain.operations[number].together
+          written.high = min(
+            begin + (written.count + together - 1) / together * together, outputOf(chain, number).dims[1])
+        }
         let window = chain.operations[number].window(written)
         let read = Rows(low: max(0, window.low), high: min(inputOf(chain, number).dims[1], window.high))
         guard read.count > 0 else { return nil }
         parts[number] = Part(read: read, kept: Rows(low: wanted.low, high: begin), written: written)
-        done[number] = wanted.high
+        done[number] = written.high
         wanted = read
       }
       result.append(parts)
@@ -162,19 +177,24 @@ struct BandPlanner {
     plan.tensors + Int(plan.unit.program.steps[chain.first + number].inputs[chain.inputs[number]])
   }
 
+  private func outputOf(_ chain: Chain, _ number: Int) -> UnsafeMutablePointer<kerf_tensor> {
+    plan.tensors + Int(plan.unit.program.steps[chain.first + number].outputs[0])
+  }
+
   /// Rows of the last output whose band, with what it needs of all tensors before, fits the cache; 0 where not even
   /// one comes near it.
   private func rowsOfBand(_ chain: Chain) -> Int64 {
     let last = plan.tensors + Int(plan.unit.program.steps[chain.last].outputs[0])
-    // Very wide images: one row, where that is not far too much.
-    let least = bytesOfBand(chain, 1, last)
-    guard least <= policy.bandBytes else { return least <= 2 * policy.bandBytes ? 1 : 0 }
-    var (rows, end): (Int64, Int64) = (1, last.dims[1] + 1)
+    // Very wide images: as few rows as there can be, where that is not far too much.
+    let multiple = chain.multiple
+    let least = bytesOfBand(chain, multiple, last)
+    guard least <= policy.bandBytes else { return least <= 2 * policy.bandBytes ? multiple : 0 }
+    var (rows, end): (Int64, Int64) = (multiple, last.dims[1] + multiple)
     while rows + 1 < end {
       let middle = rows + (end - rows) / 2
       if bytesOfBand(chain, middle, last) <= policy.bandBytes { rows = middle } else { end = middle }
     }
-    return rows
+    return rows / multiple * multiple
   }
 
   private func bytesOfBand(_ chain: Chain, _ rows: Int64, _ last: UnsafeMutablePointer<kerf_tensor>) -> UInt64 {

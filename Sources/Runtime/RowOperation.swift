@@ -15,6 +15,8 @@ struct RowOperation {
   private var dilation: Int64 = 1
   private var top: Int64 = 0
   private var bottom: Int64 = 0
+  /// Rows of the output that are computed together: other numbers take as long as the next multiple.
+  private(set) var together: Int64 = 1
   /// Whether the attributes begin with a geometry.
   let isWindow: Bool
   /// Inputs that may be the one whose rows are followed.
@@ -26,6 +28,10 @@ struct RowOperation {
   init?(_ operation: UInt16, _ call: kerf_call) {
     switch Int(operation) {
     case KERF_OP_CONV2D_F32, KERF_OP_DEPTHWISE_F32: self.init(window: call, sides: 3...3)
+    case KERF_OP_WINOGRAD_F32:
+      self.init(window: call, sides: 3...3)
+      guard call.attr_count >= 12, let tile = call.attrs?[11].i, tile > 0, tile <= 16 else { return nil }
+      together = tile
     case KERF_OP_CONV2D_U8_F32: self.init(window: call, sides: 4...4)
     case KERF_OP_CONV2D_U8_U8: self.init(window: call, sides: 6...6)
     case KERF_OP_DEPTHWISE_U8_U8, KERF_OP_MAX_POOL_F32, KERF_OP_AVG_POOL_F32, KERF_OP_MAX_POOL_U8,
@@ -66,6 +72,13 @@ struct RowOperation {
   /// The rows of the input, those of the padding included, that rows of the output need.
   func window(_ rows: Rows) -> Rows {
     Rows(low: rows.low * stride - top, high: (rows.high - 1) * stride - top + extent)
+  }
+
+  /// The multiple of rows of the output of which a step before, that computes `count` rows together, has a multiple.
+  func multiple(before count: Int64) -> Int64 {
+    var result = count
+    while result % 2 == 0, result / 2 * stride % count == 0 { result /= 2 }
+    return result
   }
 
   /// Whether all windows lie within the input and its padding.

@@ -7,7 +7,7 @@
 
 enum {
   ROW_STEP = 6,               // rows of a tile of the product, on most instruction sets
-  BLOCK_FLOATS = 160 * 1024,  // of transformed inputs and sums
+  BLOCK_FLOATS = 80 * 1024,  // of transformed inputs and sums
   LEAST_TILES = 24,           // of a block: each loads all weights once
   MANY = 8,                   // blocks that are worth spreading
   LINE = 16,                  // floats between positions, so that they do not share a set of the cache; of a line
